@@ -1,0 +1,139 @@
+"""One typed Python interface to every realtime voice AI.
+
+An application talks to a `VoiceEngine`; the engine talks to a `Provider`; a provider is any object of the right shape.
+This module holds the public names and nothing else. Vendors and the engine load when they are first named, and
+aiohttp with the first connection.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from voicechatengine.audio.format import AudioFormat
+from voicechatengine.capabilities import Capabilities
+from voicechatengine.errors import (
+    AudioError,
+    AuthenticationError,
+    ConnectionError,
+    DeadlineError,
+    MessageError,
+    ProtocolError,
+    ProviderError,
+    RateLimitError,
+    SessionExpiredError,
+)
+from voicechatengine.events import (
+    AudioChunk,
+    ConnectionState,
+    ErrorInfo,
+    EventData,
+    InputTranscript,
+    Interrupted,
+    ItemAdded,
+    ProviderEvent,
+    RateLimit,
+    RateLimits,
+    Reconnected,
+    Reconnecting,
+    ResponseCompleted,
+    ResponseStarted,
+    SessionCreated,
+    SessionExpiring,
+    SessionUpdated,
+    SpeechStarted,
+    SpeechStopped,
+    StateChanged,
+    TextChunk,
+    ToolCall,
+    ToolCallCancelled,
+    Usage,
+    UsageReport,
+    VendorMessage,
+)
+from voicechatengine.messages import MessageType, Options, Tool, Transcription, TurnDetection
+from voicechatengine.provider import Limits, Provider, ProviderConfig, Retry, SessionOptions, Timeouts
+
+if TYPE_CHECKING:
+    from voicechatengine.engine.engine import Reply, VoiceEngine
+    from voicechatengine.providers.mock import MockConfig, MockProvider
+    from voicechatengine.providers.openai import OpenAIConfig, OpenAIProvider
+
+_LAZY = {
+    "VoiceEngine": "voicechatengine.engine.engine",
+    "Reply": "voicechatengine.engine.engine",
+    "MockProvider": "voicechatengine.providers.mock",
+    "MockConfig": "voicechatengine.providers.mock",
+    "OpenAIProvider": "voicechatengine.providers.openai",
+    "OpenAIConfig": "voicechatengine.providers.openai",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})
+
+
+__all__ = [
+    "AudioChunk",
+    "AudioError",
+    "AudioFormat",
+    "AuthenticationError",
+    "Capabilities",
+    "ConnectionError",
+    "ConnectionState",
+    "DeadlineError",
+    "ErrorInfo",
+    "EventData",
+    "InputTranscript",
+    "Interrupted",
+    "ItemAdded",
+    "Limits",
+    "MessageError",
+    "MessageType",
+    "MockConfig",
+    "MockProvider",
+    "OpenAIConfig",
+    "OpenAIProvider",
+    "Options",
+    "ProtocolError",
+    "Provider",
+    "ProviderConfig",
+    "ProviderError",
+    "ProviderEvent",
+    "RateLimit",
+    "RateLimitError",
+    "RateLimits",
+    "Reconnected",
+    "Reconnecting",
+    "Reply",
+    "ResponseCompleted",
+    "ResponseStarted",
+    "Retry",
+    "SessionCreated",
+    "SessionExpiredError",
+    "SessionExpiring",
+    "SessionOptions",
+    "SessionUpdated",
+    "SpeechStarted",
+    "SpeechStopped",
+    "StateChanged",
+    "TextChunk",
+    "Timeouts",
+    "Tool",
+    "ToolCall",
+    "ToolCallCancelled",
+    "Transcription",
+    "TurnDetection",
+    "Usage",
+    "UsageReport",
+    "VendorMessage",
+    "VoiceEngine",
+]
