@@ -1,0 +1,48 @@
+# Two commands, each of which does its own set-up: `make talk` holds a spoken conversation, `make test` checks everything.
+# PYTHON names the interpreter (3.11 to 3.13), VENV the virtual environment that is made with it.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+.PHONY: talk test lint types tests clean
+.DEFAULT_GOAL := test
+
+# Each target below reads its own exit code: no step hides behind a pipe.
+talk: $(VENV)/.talk
+	$(BIN)/voicechat talk --provider openai --url simulator --input examples/question.wav --output answer.wav
+
+test: lint types tests
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/pyright --pythonpath $(BIN)/python --verifytypes voicechatengine --ignoreexternal
+
+# Last, so that the closing line is pytest's.
+tests: lint types
+	$(BIN)/python -m pytest -q -n 2 --cov --cov-fail-under=95
+
+clean:
+	rm -rf .venv .hypothesis .mypy_cache .ruff_cache .pytest_cache build dist
+	rm -f .coverage .coverage.* answer.wav
+
+# An environment without pip would be half a one, so what venv needs is asked for first.
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; \
+	  sys.exit(0 if (3, 11) <= v <= (3, 13) else "VoiceChatEngine needs Python 3.11, 3.12 or 3.13, and $(PYTHON) is %d.%d: name another, as in make PYTHON=python3.12" % v)'
+	@$(PYTHON) -c 'import ensurepip, venv' || { echo '$(PYTHON) cannot make virtual environments: install its venv package (Debian: python3-venv)' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps make the second run fast; a change of the dependencies installs again.
+$(VENV)/.talk: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[cli,audio]'
+	@touch $@
+
+$(VENV)/.dev: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
+	@touch $@ $(VENV)/.talk
