@@ -1,0 +1,1 @@
+"""OpenAI Realtime (GA): its messages, both sides of them, its configuration and its provider."""
