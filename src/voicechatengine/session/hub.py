@@ -227,15 +227,19 @@ class Hub:
         for inbox in [inbox for inbox in self._inboxes if inbox.ended]:
             self.forget(inbox)
 
-    async def close(self, timeout: float = 1.0) -> None:
-        """No more events will come: subscriptions end once read out; handlers get what is left, for `timeout` seconds."""
+    def end(self) -> None:
+        """No more events will come: subscriptions and handlers end once they have what is there."""
         self._closed = True
         for inbox in self._inboxes:
             inbox.end()
-        to_call, dispatcher = self._to_call, self._dispatcher
+        if self._to_call is not None:
+            self._to_call.end()
+
+    async def close(self, timeout: float = 1.0) -> None:
+        """`end`, and gives handlers `timeout` seconds for what is left. A cancellation cuts them off at once."""
+        self.end()
+        dispatcher = self._dispatcher
         self._to_call = self._dispatcher = None
-        if to_call is not None:
-            to_call.end()
         if dispatcher is None or dispatcher is asyncio.current_task():
             return
         try:

@@ -1,0 +1,173 @@
+"""The websocket by aiohttp. This is the one module that imports aiohttp's client, and it is imported with the first connection."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Any, Final, Protocol
+
+import aiohttp
+import msgspec
+from aiohttp import ClientResponse, ClientSession, ClientTimeout, ClientWSTimeout, TCPConnector, WSMsgType
+
+from voicechatengine.errors import AuthenticationError, ConnectionError, ProtocolError, RateLimitError
+from voicechatengine.session.dialect import Close, Endpoint
+
+MAX_MESSAGE: Final = (
+    32 * 2**20
+)  # bytes: an item that is retrieved or echoed with its audio or picture is large
+MAX_ERROR_BODY: Final = 64 * 2**10  # bytes of a refusal that are read
+
+
+class _Socket(Protocol):
+    """What a client's and a server's websocket of aiohttp have in common."""
+
+    @property
+    def close_code(self) -> int | None: ...
+    async def receive(self) -> Any: ...
+    async def send_frame(self, message: bytes, opcode: WSMsgType) -> None: ...
+    async def close(self, *, code: int, message: bytes) -> bool: ...
+    def exception(self) -> BaseException | None: ...
+
+
+class WebSocketTransport:
+    """A `Transport` over an aiohttp websocket, of either side; `release` frees what belongs to the connection."""
+
+    def __init__(self, socket: _Socket, release: Callable[[], Awaitable[None]] | None = None) -> None:
+        self._socket = socket
+        self._release = release
+
+    async def pump(self, on_frame: Callable[[bytes | str], None], /) -> Close:
+        """See `Transport.pump`. Text comes as undecoded bytes where the socket was opened so."""
+        receive = self._socket.receive
+        text, binary = WSMsgType.TEXT, WSMsgType.BINARY
+        while True:
+            message = await receive()
+            kind = message.type
+            if kind is text or kind is binary:
+                on_frame(message.data)
+            elif kind is WSMsgType.CLOSE:
+                return Close(int(message.data or 1005), message.extra or "")
+            elif kind is WSMsgType.ERROR:
+                return Close(
+                    self._socket.close_code or 1006, str(message.data or self._socket.exception() or "")
+                )
+            else:  # closed by us, or lost without a closing handshake
+                return Close(self._socket.close_code or 1006, "connection lost")
+
+    async def send(self, data: bytes, binary: bool, /) -> None:
+        """See `Transport.send`."""
+        try:
+            await self._socket.send_frame(data, WSMsgType.BINARY if binary else WSMsgType.TEXT)
+        except (aiohttp.ClientError, OSError) as error:
+            raise ConnectionError("the connection is lost") from error
+
+    async def close(self, close: Close, /) -> None:
+        """See `Transport.close`."""
+        try:
+            # A reason longer than 123 bytes would not fit into the control frame.
+            await self._socket.close(code=close.code, message=close.reason.encode()[:123])
+        finally:
+            release, self._release = self._release, None
+            if release is not None:
+                await release()
+
+
+async def connect_websocket(
+    endpoint: Endpoint, *, ping: float | None = 20.0, close: float = 2.0
+) -> WebSocketTransport:
+    """Opens a websocket to an endpoint: a `Connector`.
+
+    `ping` seconds between keepalives, `close` seconds for the closing handshake. Raises `AuthenticationError`,
+    `RateLimitError`, `ProtocolError` or `ConnectionError` with the vendor's own words. The time limit is the caller's.
+    """
+    refusal: list[str] = []
+
+    class Response(ClientResponse):
+        async def start(self, connection: Any) -> ClientResponse:
+            """Reads a refusal's body: aiohttp drops it, and the vendor's explanation with it."""
+            response = await super().start(connection)
+            if response.status != HTTPStatus.SWITCHING_PROTOCOLS:
+                refusal.append((await response.content.read(MAX_ERROR_BODY)).decode(errors="replace"))
+            return response
+
+    # One socket a session: the pool's default limit of 100 would make further connects hang without a word.
+    session = ClientSession(
+        connector=TCPConnector(limit=0),
+        response_class=Response,
+        timeout=ClientTimeout(total=None),
+        trust_env=True,
+    )
+    try:
+        socket = await session.ws_connect(
+            endpoint.url,
+            headers=endpoint.headers,
+            heartbeat=ping,
+            timeout=ClientWSTimeout(ws_close=close),  # pyright: ignore[reportCallIssue] - its dataclass decorator is hidden
+            max_msg_size=MAX_MESSAGE,
+            decode_text=False,
+        )
+    except aiohttp.WSServerHandshakeError as error:
+        await session.close()
+        retry_after = error.headers.get("Retry-After") if error.headers is not None else None
+        raise refused(error.status, "".join(refusal), retry_after) from None
+    except aiohttp.InvalidURL as error:
+        await session.close()
+        raise ConnectionError(
+            "the url is not valid", cure="use ws://, wss://, http:// or https://"
+        ) from error
+    except (aiohttp.ClientError, OSError) as error:
+        await session.close()
+        host = endpoint.url.partition("?")[0]
+        raise ConnectionError(
+            f"no connection to {host} ({error})", cure="check the url, that the server runs, and the network"
+        ) from error
+    except BaseException:
+        await session.close()
+        raise
+    return WebSocketTransport(socket, session.close)
+
+
+def refused(status: int, body: str, retry_after: str | None) -> ConnectionError:
+    """The error for a handshake that was answered with an HTTP status instead of a websocket."""
+    code, message = explain(body)
+    text = f"the server refused the connection with HTTP {status}" + (f": {message}" if message else "")
+    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
+        return AuthenticationError(
+            text, cure="check the API key and what it may do", code=code, status=status
+        )
+    if status == HTTPStatus.TOO_MANY_REQUESTS:
+        try:
+            seconds = float(retry_after) if retry_after else None
+        except ValueError:
+            seconds = None  # an HTTP date: no vendor here sends one
+        return RateLimitError(
+            text, retry_after=seconds, cure="wait, or raise the limit", code=code, status=status
+        )
+    if status == HTTPStatus.OK:
+        return ProtocolError(
+            text, cure="this url serves web pages, not a websocket: check it", code=code, status=status
+        )
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return ConnectionError(text, cure="try again later", code=code, status=status, fault="provider")
+    return ConnectionError(
+        text, cure="check the url and the model", code=code, status=status, fault="application"
+    )
+
+
+def explain(body: str) -> tuple[str | None, str]:
+    """The code and the message in a refusal's body: JSON as vendors write it, else the text's first line."""
+    try:
+        found = msgspec.json.decode(body, type=dict[str, Any])
+    except ValueError:
+        line = body.strip().partition("\n")[0]
+        return None, "" if line.startswith("<") else line[:300]
+    inner: Any = found.get("error", found)
+    try:
+        error = msgspec.convert(inner, dict[str, Any])
+    except msgspec.ValidationError:
+        return None, str(inner)[:300]
+    code = error.get("code") or error.get("type") or error.get("status")
+    return (str(code) if code is not None else None), str(error.get("message") or error.get("detail") or "")[
+        :300
+    ]

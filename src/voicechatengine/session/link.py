@@ -1,0 +1,143 @@
+"""Drives one dialect over one transport: the only place where a dialect meets the event loop.
+
+Both sides use it: the runtime for a vendor's client dialect, the simulators for its server dialect. It owns one reader (the
+transport's pump), one writer and one timer, and knows nothing of what the messages mean.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Generic, TypeVar
+
+from voicechatengine.errors import ConnectionError
+from voicechatengine.session.dialect import Close, Dialect, Frame, Outgoing
+from voicechatengine.session.transport import Transport
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+class Link(Generic[In, Out]):
+    """One connection at work. `clock` gives Unix seconds that never step back; `emit` takes what the dialect gives."""
+
+    def __init__(
+        self,
+        dialect: Dialect[In, Out],
+        transport: Transport,
+        clock: Callable[[], float],
+        emit: Callable[[Out], None],
+    ) -> None:
+        self._dialect = dialect
+        self._transport = transport
+        self._clock = clock
+        self._emit = emit
+        self._frames: deque[Frame] = deque()
+        self._writing = False
+        self._wake = asyncio.Event()
+        self._written = asyncio.Event()
+        self._written.set()
+        self._close: Close | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._due: float | None = None
+
+    async def run(self) -> Close:
+        """Opens the dialect, reads until the connection ends, closes the dialect; returns how it ended.
+
+        Called once. A cancellation closes the connection without waiting for the other side.
+        """
+        writer = asyncio.get_running_loop().create_task(self._write(), name="link writer")
+        close = Close(1006, "cancelled")
+        try:
+            self._take(self._dialect.opened(self._clock()))
+            close = await self._transport.pump(self._on_frame)
+        finally:
+            writer.cancel()
+            self._frames.clear()
+            self._written.set()
+            self._take(self._dialect.closed(self._close or close, self._clock()))
+            if self._timer is not None:
+                self._timer.cancel()
+            await asyncio.wait([writer])
+            await self._transport.close(self._close or Close(1000))
+        return close
+
+    def post(self, message: In) -> None:
+        """Says something: what the dialect makes of it goes out in order. Raises what the dialect raises; nothing is sent then.
+
+        `flush` afterwards to have it written by this task; else the writer does it.
+        """
+        self._take(self._dialect.send(message, self._clock()))
+
+    async def flush(self) -> None:
+        """Writes what is to be written, unless somebody does already. A cancellation leaves the rest to the writer."""
+        if self._writing:
+            return
+        self._writing = True
+        frames = self._frames
+        try:
+            while frames:
+                frame = frames.popleft()
+                await self._transport.send(frame.data, frame.binary)
+        except ConnectionError:
+            frames.clear()  # the reader sees the end, and what matters is restored from state, not from frames
+        finally:
+            self._writing = False
+            if not frames:
+                self._written.set()
+            if frames or self._close is not None:
+                self._wake.set()
+
+    async def written(self) -> None:
+        """Waits until everything said so far is written (or the connection is over)."""
+        await self._written.wait()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing waits to be written."""
+        return not self._frames and not self._writing
+
+    def hang_up(self, close: Close) -> None:
+        """Closes the connection once everything said so far is written; `run` then returns."""
+        self._close = close
+        self._wake.set()
+
+    def _on_frame(self, frame: bytes | str) -> None:
+        self._take(self._dialect.receive(frame, self._clock()))
+
+    def _take(self, outputs: Sequence[Out | Outgoing]) -> None:
+        for out in outputs:
+            if isinstance(out, Frame):
+                self._frames.append(out)
+                self._written.clear()
+                self._wake.set()
+            elif isinstance(out, Close):
+                self.hang_up(out)
+            else:
+                self._emit(out)
+        due = self._dialect.deadline()
+        if due != self._due:
+            self._schedule(due)
+
+    def _schedule(self, due: float | None) -> None:
+        self._due = due
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if due is not None:
+            delay = max(0.0, due - self._clock())
+            self._timer = asyncio.get_running_loop().call_later(delay, self._expired)
+
+    def _expired(self) -> None:
+        self._due = self._timer = None
+        self._take(self._dialect.expired(self._clock()))
+
+    async def _write(self) -> None:
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            await self.flush()
+            if self._close is not None and self.idle:
+                await self._transport.close(self._close)
+                return

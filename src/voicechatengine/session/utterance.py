@@ -1,0 +1,92 @@
+"""What of the user's audio the vendor has not taken as a turn yet: after a cut, it is said again to the next session.
+
+A pure fold over one connection's audio, commands and events. Speech that the vendor committed is never kept. While nobody
+speaks, only a short tail is: speech may have begun that the vendor has not reported.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Final
+
+from voicechatengine.audio.format import AudioFormat
+from voicechatengine.events import Event, ItemAdded, SpeechStarted, SpeechStopped
+from voicechatengine.messages import ActivityEnd, AudioAppend, AudioClear, AudioCommit, Command
+
+TAIL_MS: Final = (
+    2_000.0  # kept while no speech is reported: prefix padding, detection and the way there and back
+)
+LONGEST_MS: Final = 120_000.0  # kept of one utterance at most
+
+
+class Utterance:
+    """Audio since the last committed turn. `manual`: the application ends turns, so all of it may be speech."""
+
+    def __init__(self, form: AudioFormat, *, manual: bool) -> None:
+        self._format = form
+        self.manual = manual
+        self._chunks: deque[bytes] = deque()
+        self._start = 0  # bytes of this connection's audio before the first chunk kept
+        self._end = 0
+        self._speaking = False
+        self.item_id: str | None = None  # the item that speech not yet committed was to become
+        self._boundary: int | None = None  # where the turn that is being committed ends
+        self._limit = form.size_of(TAIL_MS)
+        self._longest = form.size_of(LONGEST_MS)
+        self.trimmed_ms = 0.0
+
+    @property
+    def commit_due(self) -> bool:
+        """Whether the application ended the turn, and the vendor has not confirmed it."""
+        return self.manual and self._boundary is not None
+
+    def audio(self) -> bytes:
+        """The audio to say again; empty where all was committed."""
+        return b"".join(self._chunks)
+
+    def append(self, audio: bytes) -> None:
+        """Audio was sent."""
+        self._chunks.append(audio)
+        self._end += len(audio)
+        kept = self._end - self._start
+        limit = self._longest if self.manual or self._speaking else self._limit
+        while kept > limit and len(self._chunks) > 1:
+            gone = len(self._chunks.popleft())
+            self._start += gone
+            kept -= gone
+            if limit == self._longest:
+                self.trimmed_ms += self._format.duration_ms(gone)
+
+    def sent(self, command: Command) -> None:
+        """A command was sent."""
+        if isinstance(command, AudioAppend):
+            self.append(command.audio)
+        elif isinstance(command, AudioClear):
+            self._forget(self._end)
+            self._speaking, self._boundary, self.item_id = False, None, None
+        elif isinstance(command, (AudioCommit, ActivityEnd)):
+            self._boundary = self._end
+
+    def received(self, event: Event) -> None:
+        """An event came."""
+        if isinstance(event, SpeechStarted):
+            self._speaking = True
+            self.item_id = event.item_id
+            if event.position_ms is not None:
+                self._forget(self._format.size_of(event.position_ms))
+        elif isinstance(event, SpeechStopped):
+            self._speaking = False
+            if event.position_ms is not None:
+                self._boundary = min(self._format.size_of(event.position_ms), self._end)
+        elif isinstance(event, ItemAdded) and event.kind == "speech":
+            self._forget(self._end if self._boundary is None else self._boundary)
+            self._boundary = self.item_id = None
+
+    def _forget(self, until: int) -> None:
+        while self._chunks and self._start < until:
+            first = self._chunks.popleft()
+            if self._start + len(first) > until:
+                self._chunks.appendleft(first[until - self._start :])
+                self._start = until
+                return
+            self._start += len(first)
