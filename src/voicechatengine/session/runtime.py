@@ -490,6 +490,8 @@ class Runtime(Generic[C]):
                     await asyncio.wait([supervisor])
         if self._state is ConnectionState.ERROR:
             self._change(ConnectionState.DISCONNECTED, "disconnected")
+        if supervisor is not None:
+            self._conversation = Conversation(self._format)  # after ERROR, connect() goes on; after disconnect(), it begins
         await self._hub.close(self._config.timeouts.close)
 
     def _change(self, state: ConnectionState, reason: str) -> None:
