@@ -1,0 +1,568 @@
+"""The vendor's side of one mock session: it listens, keeps the conversation, and makes replies, one at a time.
+
+It is given checked commands and tells events through one callable. It knows nothing of connections and subscriptions.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, ClassVar, Final, Literal
+
+import msgspec
+from msgspec import UNSET
+
+from voicechatengine.audio.convert import convert as convert_audio
+from voicechatengine.audio.format import AudioFormat
+from voicechatengine.audio.vad import Vad
+from voicechatengine.conversation import Conversation
+from voicechatengine.errors import ProviderError
+from voicechatengine.events import (
+    AudioChunk,
+    ErrorInfo,
+    Event,
+    InputTranscript,
+    Interrupted,
+    ItemAdded,
+    ResponseCompleted,
+    ResponseStarted,
+    SessionUpdated,
+    SpeechStarted,
+    SpeechStopped,
+    TextChunk,
+    ToolCall,
+    Usage,
+)
+from voicechatengine.messages import (
+    ActivityEnd,
+    AudioAppend,
+    AudioClear,
+    AudioCommit,
+    AudioPart,
+    Command,
+    Image,
+    ImagePart,
+    Item,
+    ItemCreate,
+    ItemDelete,
+    ItemTruncate,
+    MessageItem,
+    Options,
+    ResponseCancel,
+    ResponseCreate,
+    Role,
+    SessionUpdate,
+    TextPart,
+    ToolCallItem,
+    ToolResult,
+    ToolResultItem,
+    TurnDetection,
+)
+from voicechatengine.providers.mock.script import (
+    Luck,
+    MockCall,
+    MockReply,
+    MockTurn,
+    Script,
+    deltas,
+    written,
+)
+
+log = logging.getLogger("voicechatengine")
+
+BESIDE: Final = 8  # responses out of band at one time
+PADDING_MS: Final = 300  # of audio that is kept from before speech, where turn detection says nothing
+KEPT_S: Final = 600  # of audio in one turn
+TOKEN_CHARS, INPUT_TOKEN_MS, OUTPUT_TOKEN_MS = 4, 100, 50  # about what vendors count
+
+Ending = Literal["completed", "interrupted", "failed", "incomplete"]
+
+
+class _Run:
+    """One reply while it is made."""
+
+    def __init__(self, response_id: str, request: ResponseCreate) -> None:
+        self.id = response_id
+        self.item_id: str | None = None
+        self.request = request
+        self.turn = MockTurn()
+        self.started = False
+        self.calls = 0
+        self.chars = 0
+        self.audio_ms = 0.0
+        self.usage: Usage | None = None
+        self.task: asyncio.Task[None] | None = None
+
+
+class Session:
+    """One session. `tell` publishes an event; `lose` is called when a reply's script cuts the connection."""
+
+    def __init__(
+        self,
+        session_id: str,
+        options: Options,
+        script: Script,
+        luck: Luck,
+        *,
+        tell: Callable[[Event], None],
+        lose: Callable[[MockReply], None],
+    ) -> None:
+        self.id = session_id
+        self.options = options
+        self._script = script
+        self._luck = luck
+        self._tell = tell
+        self._lose = lose
+        self._conversation = Conversation()
+        self._order: list[str] = []
+        self._runs: dict[str, _Run] = {}
+        self._current: _Run | None = None
+        self._asked: ResponseCreate | None = None
+        self._held = False  # the connection is away: nothing begins
+        self._turn = MockTurn()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._audio = bytearray()  # not yet part of a turn
+        self._input_ms = 0.0  # where in the session's input `_audio` ends
+        self._vad: Vad | None = None
+        self._speech_id: str | None = None
+
+    @property
+    def history(self) -> tuple[Item, ...]:
+        """The conversation so far."""
+        return self._conversation.items()
+
+    @property
+    def input_format(self) -> AudioFormat:
+        """What the session takes."""
+        return input_format(self.options)
+
+    # -- the connection's side
+
+    def restore(self, history: tuple[Item, ...]) -> None:
+        """Begins with a conversation that there was already."""
+        for item in history:
+            self._create(ItemCreate(item), new=False)
+
+    def pause(self) -> None:
+        """The connection is away: what runs has failed, what was asked for waits."""
+        self._held = True
+        self._end_all("connection_lost")
+
+    def resume(self) -> None:
+        """The connection is back."""
+        self._held = False
+        self._next()
+
+    def close(self, reason: str) -> list[asyncio.Task[None]]:
+        """The session is over. The tasks that are on their way out, to be waited for."""
+        self._held, self._asked = True, None
+        self._end_all(reason)
+        return [task for task in self._tasks if task is not asyncio.current_task()]
+
+    def _end_all(self, reason: str) -> None:
+        for run in list(self._runs.values()):
+            self._stop(run)
+            self._end(run, "failed", reason)
+
+    # -- commands, by `_RULES`
+
+    def act(self, message: Command) -> None:
+        """Does what a command says."""
+        rule = self._RULES.get(type(message))
+        if rule is not None:
+            rule(self, message)
+
+    def _update(self, message: SessionUpdate) -> None:
+        change = message.options
+        if change.turn_detection is not UNSET or change.input_audio_format is not UNSET:
+            self._vad = self._speech_id = None
+            self._audio.clear()
+        self.options = self.options.merged(change)
+        self._tell(SessionUpdated(self.id, applied=self.options))
+
+    def _show(self, message: Image) -> None:
+        part = ImagePart(message.image, message.mime_type, message.detail)
+        self._create(ItemCreate(MessageItem("user", (part,))))
+
+    def _result(self, message: ToolResult) -> None:
+        self._create(ItemCreate(ToolResultItem(message.call_id, message.output)))
+
+    def _clear(self, _: AudioClear) -> None:
+        self._audio.clear()
+        self._speech_id = None
+        if self._vad is not None:
+            self._vad.reset()
+
+    def _commit_now(self, _: AudioCommit) -> None:
+        if self._audio:
+            self._commit()
+        else:
+            self._error("audio_commit_empty", "there is no audio to commit", "audio_commit")
+
+    def _activity_end(self, _: ActivityEnd) -> None:
+        if self._audio:
+            self._commit()
+        self._ask(ResponseCreate())
+
+    def _cancel(self, message: ResponseCancel) -> None:
+        wanted = message.response_id
+        run = self._current if wanted is None else self._runs.get(wanted)
+        if run is not None:
+            self._cut(run, "cancelled")
+
+    def _correct(self, message: ItemTruncate | ItemDelete) -> None:
+        if message.item_id not in self._order:
+            self._error("item_not_found", f"there is no item {message.item_id!r}", _kind(message))
+            return
+        self._conversation.apply(message)
+        if isinstance(message, ItemDelete):
+            self._order.remove(message.item_id)
+
+    # -- the conversation
+
+    def _emit(self, data: Event) -> None:
+        folded = data
+        if isinstance(data, AudioChunk) and data.format is None:
+            folded = AudioChunk(data.audio, self.input_format, data.response_id, data.item_id)
+        self._conversation.apply(folded)
+        self._tell(data)
+
+    def _error(self, code: str, text: str, command: str | None = None) -> None:
+        self._emit(ErrorInfo(code, text, command=command))
+
+    def _create(self, message: ItemCreate, *, new: bool = True) -> None:
+        """An item takes its place; a `new` one belongs to the turn that the next reply answers."""
+        item = message.item
+        if isinstance(item, ToolResultItem) and item.call_id not in self._conversation.pending_calls():
+            self._error("unknown_call_id", f"no call {item.call_id!r} waits for a result", "tool_result")
+            return
+        if message.previous_item_id not in (None, "root", *self._order):
+            text = f"there is no item {message.previous_item_id!r} to stand behind"
+            self._error("item_not_found", text, "item_create")
+            return
+        item = msgspec.structs.replace(item, id=item.id or self._luck.id("item"))
+        if item.id in self._order:
+            self._error("item_exists", f"there is an item {item.id!r} already", "item_create")
+            return
+        self._conversation.apply(ItemCreate(item, message.previous_item_id))
+        if new:
+            self._turn = _with_item(self._turn, item, self.input_format)
+        match item:
+            case MessageItem(role=role):
+                self._place(item.id, role, "message", message.previous_item_id)
+            case ToolCallItem():
+                self._place(item.id, "assistant", "tool_call", message.previous_item_id)
+            case ToolResultItem():
+                self._place(item.id, "user", "tool_result", message.previous_item_id)
+
+    def _place(
+        self,
+        item_id: str,
+        role: Role,
+        kind: Literal["message", "speech", "tool_call", "tool_result"],
+        behind: str | None = None,
+    ) -> None:
+        index = (
+            len(self._order) if behind is None else 0 if behind == "root" else self._order.index(behind) + 1
+        )
+        previous = self._order[index - 1] if index else None
+        self._order.insert(index, item_id)
+        self._emit(ItemAdded(item_id, role, previous, kind))
+
+    # -- listening
+
+    def _listen(self, message: AudioAppend) -> None:
+        audio, form = message.audio, self.input_format
+        self._audio += audio
+        self._input_ms += form.duration_ms(len(audio))
+        detection = self.options.turn_detection
+        if not isinstance(detection, TurnDetection):
+            self._forget(KEPT_S * 1000)
+            return
+        if self._vad is None:
+            self._vad = _vad(detection, form, self._input_ms - form.duration_ms(len(audio)))
+        padding = PADDING_MS if detection.prefix_padding_ms is None else detection.prefix_padding_ms
+        pcm = convert_audio(audio, form, AudioFormat("pcm16", form.sample_rate))
+        for edge in self._vad.feed(pcm):
+            if edge.speaking:
+                self._forget(self._input_ms - edge.at_ms + padding)
+                self._speech_id = self._luck.id("item")
+                self._emit(SpeechStarted(edge.at_ms, self._speech_id))
+                if detection.interrupt_response:
+                    self._asked = None
+                    if self._current is not None:
+                        self._cut(self._current, "turn_detected")
+            else:
+                self._emit(SpeechStopped(edge.at_ms, self._speech_id))
+                self._commit()
+                if detection.create_response:
+                    self._ask(ResponseCreate())
+        # Speech is known 60 ms after it began, so a little more than the padding has to be at hand.
+        self._forget(KEPT_S * 1000 if self._speech_id else padding + 2 * form.frame_ms + 100)
+
+    def _forget(self, kept_ms: float) -> None:
+        """Drops audio that is older than that."""
+        surplus = len(self._audio) - self.input_format.size_of(kept_ms)
+        if surplus > 0:
+            del self._audio[:surplus]
+
+    def _commit(self) -> None:
+        """What was heard becomes the user's item."""
+        item_id, self._speech_id = self._speech_id or self._luck.id("item"), None
+        if self._vad is not None:
+            self._vad.reset()
+        audio, form = bytes(self._audio), self.input_format
+        self._audio.clear()
+        self._place(item_id, "user", "speech")
+        turn = _with_audio(self._turn, audio, form)
+        if self.options.transcription is not UNSET and self.options.transcription is not None:
+            words = self._script.transcript(audio, form)
+            self._emit(InputTranscript(words, final=True, item_id=item_id))
+            turn = replace(turn, transcripts=(*turn.transcripts, words))
+        self._turn = turn
+
+    # -- replying
+
+    def _ask(self, request: ResponseCreate) -> None:
+        """Begins a reply; while one runs, a request waits (of several the last)."""
+        if request.out_of_band:
+            if len(self._runs) > BESIDE:
+                self._error("too_many_responses", f"{BESIDE} responses run out of band", "response_create")
+            else:
+                self._start(request)
+        else:
+            self._asked = request
+            self._next()
+
+    def _next(self) -> None:
+        if self._asked is not None and self._current is None and not self._held:
+            request, self._asked = self._asked, None
+            self._current = self._start(request)
+
+    def _start(self, request: ResponseCreate) -> _Run:
+        run = _Run(self._luck.id("resp"), request)
+        self._runs[run.id] = run
+        run.task = asyncio.get_running_loop().create_task(self._reply(run), name=f"mock reply {run.id}")
+        self._tasks.add(run.task)
+        run.task.add_done_callback(self._tasks.discard)
+        return run
+
+    def _stop(self, run: _Run) -> None:
+        if run.task is not None and run.task is not asyncio.current_task():
+            run.task.cancel()
+
+    def _cut(self, run: _Run, reason: str) -> None:
+        """Stops a reply: nothing of it comes after this."""
+        self._stop(run)
+        self._begin(run)
+        self._emit(Interrupted(run.id, run.item_id, run.audio_ms))
+        self._end(run, "interrupted", reason)
+
+    def _begin(self, run: _Run) -> None:
+        if not run.started:
+            run.started = True
+            self._emit(ResponseStarted(run.id, run.request.metadata, run.request.out_of_band))
+
+    def _end(self, run: _Run, status: Ending, reason: str | None) -> None:
+        """The one end of a reply; the next one begins."""
+        self._begin(run)
+        usage = run.usage or _usage(run)
+        self._emit(ResponseCompleted(run.id, status, reason, usage, run.request.metadata, run.calls))
+        del self._runs[run.id]
+        if self._current is run:
+            self._current = None
+            self._next()
+
+    async def _reply(self, run: _Run) -> None:
+        """Makes one reply to its end, whatever that is."""
+        await asyncio.sleep(self._luck.delay("response"))
+        try:
+            reply = self._choose(run)
+            run.usage = reply.usage
+            for event in reply.events:
+                self._emit(event)
+            self._begin(run)
+            status, reason = await self._perform(run, reply)
+        except (
+            Exception
+        ) as error:  # a responder is the application's: what it raises ends the reply, not the session
+            log.exception("a mock reply failed")
+            text = str(error) if isinstance(error, ProviderError) else repr(error)
+            self._error("reply_failed", f"the mock's reply failed: {text}")
+            self._end(run, "failed", "reply_failed")
+            return
+        if status == "interrupted":
+            self._emit(SpeechStarted(self._input_ms))
+            self._asked = None
+            self._cut(run, "turn_detected")
+        elif reply.drop is not None and reason == "connection_lost":
+            self._lose(reply)
+        else:
+            self._end(run, status, reason)
+            if reply.error is not None and not reply.error.recoverable and status == "failed":
+                self._lose(reply)
+
+    def _choose(self, run: _Run) -> MockReply:
+        """What to say: by the script, or by bad luck."""
+        if run.request.out_of_band:
+            turn = MockTurn()
+            for item in run.request.input or ():
+                turn = _with_item(turn, item, self.input_format)
+        else:
+            turn, self._turn = self._turn, MockTurn()
+        run.turn = replace(
+            turn,
+            request=run.request,
+            options=self.options,
+            history=self.history,
+            audio_format=self.input_format,
+        )
+        if self._luck.fails("response"):
+            return MockReply(error=ErrorInfo("mock_error", "the mock failed, as error_rate says"), at=0)
+        return self._script.reply(run.turn)
+
+    async def _perform(self, run: _Run, reply: MockReply) -> tuple[Ending, str | None]:
+        """Says a reply, in its time; how it ended."""
+        loop = asyncio.get_running_loop()
+        await asyncio.sleep(reply.delay_s)
+        form = output_format(self.options)
+        modalities = run.request.modalities or self.options.modalities or ("audio",)
+        speaks = "audio" in modalities
+        words = reply.text if reply.spoken is None or not speaks else reply.spoken
+        steps = deltas(words, reply.audio, form, reply.chunk_ms) if speaks else written(words, reply.chunk_ms)
+        limit = run.request.max_tokens or self.options.max_tokens
+        chars = limit * TOKEN_CHARS if limit else len(words)
+        stop = min(len(steps), max(1, len(steps) * chars // len(words))) if words else len(steps)
+        breaks = reply.error is not None or reply.drop is not None or reply.barge_in
+        last = min(stop, int(len(steps) * reply.at)) if breaks else stop
+        if steps or (reply.spoken is not None and reply.text):
+            self._speak_up(run)
+        if speaks and reply.spoken is not None and reply.text:
+            self._say(run, reply.text, spoken=False)
+        began = loop.time()
+        for step in steps[:last]:
+            due = began + step.at_ms / 1000 / reply.pace if reply.pace else began
+            await asyncio.sleep(max(0.0, due - loop.time()))
+            self._say(run, step.words, spoken=speaks)
+            if step.audio:
+                run.audio_ms += form.duration_ms(len(step.audio))
+                differs = None if form.same_sound(self.input_format) else form
+                self._emit(AudioChunk(step.audio, differs, run.id, run.item_id))
+        if reply.barge_in:
+            return "interrupted", "turn_detected"
+        if reply.drop is not None:
+            return "failed", "connection_lost"
+        if reply.error is not None:
+            self._emit(reply.error)
+            return "failed", reply.error.code
+        if last < len(steps):
+            return "incomplete", "max_tokens"
+        for call in reply.calls:
+            self._call(run, call)
+        return reply.status, reply.reason
+
+    def _speak_up(self, run: _Run) -> None:
+        run.item_id = self._luck.id("item")
+        if not run.request.out_of_band:
+            self._place(run.item_id, "assistant", "message")
+
+    def _say(self, run: _Run, words: str, *, spoken: bool) -> None:
+        if words:
+            run.chars += len(words)
+            self._emit(TextChunk(words, spoken, run.id, run.item_id))
+
+    def _call(self, run: _Run, call: MockCall) -> None:
+        arguments, item_id = call.text(), self._luck.id("item")
+        try:
+            parsed = msgspec.json.decode(arguments, type=dict[str, Any])
+        except msgspec.DecodeError:
+            parsed = None
+        if not run.request.out_of_band:
+            self._place(item_id, "assistant", "tool_call")
+        run.calls += 1
+        call_id = call.call_id or self._luck.id("call")
+        self._emit(ToolCall(call_id, call.name, arguments, parsed, run.id, item_id))
+
+    _RULES: ClassVar[dict[type, Callable[[Any, Any], None]]] = {
+        SessionUpdate: _update,
+        ItemCreate: _create,
+        Image: _show,
+        ToolResult: _result,
+        AudioAppend: _listen,
+        AudioClear: _clear,
+        AudioCommit: _commit_now,
+        ActivityEnd: _activity_end,
+        ResponseCreate: _ask,
+        ResponseCancel: _cancel,
+        ItemTruncate: _correct,
+        ItemDelete: _correct,
+    }
+    """What each command does; the beginning of an activity tells the mock nothing that its audio does not."""
+
+
+# ------------------------------------------------------------------ pure helpers
+
+
+def input_format(options: Options) -> AudioFormat:
+    """What a session with these options takes."""
+    return options.input_audio_format or AudioFormat()
+
+
+def output_format(options: Options) -> AudioFormat:
+    """What a session with these options gives."""
+    return options.output_audio_format or input_format(options)
+
+
+def _vad(detection: TurnDetection, form: AudioFormat, position_ms: float) -> Vad:
+    return Vad(
+        form.sample_rate,
+        threshold=0.5 if detection.threshold is None else detection.threshold,
+        silence_ms=500 if detection.silence_duration_ms is None else detection.silence_duration_ms,
+        position_ms=position_ms,
+    )
+
+
+def _with_audio(turn: MockTurn, audio: bytes, form: AudioFormat) -> MockTurn:
+    kept = (turn.audio + audio)[-form.size_of(KEPT_S * 1000) :]
+    return replace(turn, audio=kept, audio_ms=turn.audio_ms + form.duration_ms(len(audio)))
+
+
+def _with_item(turn: MockTurn, item: Item, form: AudioFormat) -> MockTurn:
+    """The turn with an item that the application added; what the assistant is made to have said is no part of it."""
+    if isinstance(item, ToolResultItem):
+        return replace(turn, tool_results=(*turn.tool_results, item))
+    if not isinstance(item, MessageItem) or item.role != "user":
+        return turn
+    for part in item.content:
+        match part:
+            case TextPart(text=text):
+                turn = replace(turn, texts=(*turn.texts, text))
+            case ImagePart():
+                turn = replace(turn, images=turn.images + 1)
+            case AudioPart(audio=audio, transcript=words):
+                turn = _with_audio(turn, audio, form)
+                turn = replace(turn, transcripts=(*turn.transcripts, words)) if words else turn
+    return turn
+
+
+def _usage(run: _Run) -> Usage:
+    """About what a vendor would have counted."""
+    turn = run.turn
+    texts = (*turn.texts, *(result.output for result in turn.tool_results))
+    heard, spoken = int(turn.audio_ms / INPUT_TOKEN_MS), int(run.audio_ms / OUTPUT_TOKEN_MS)
+    read, said = sum(map(len, texts)) // TOKEN_CHARS, -(-run.chars // TOKEN_CHARS)
+    return Usage(
+        input_tokens=heard + read,
+        output_tokens=spoken + said,
+        total_tokens=heard + read + spoken + said,
+        input_text_tokens=read,
+        input_audio_tokens=heard,
+        output_text_tokens=said,
+        output_audio_tokens=spoken,
+    )
+
+
+def _kind(message: Command) -> str:
+    return str(message.__struct_config__.tag)
