@@ -26,9 +26,9 @@ class Transport(Protocol):
         ...
 
     async def send(self, data: bytes, binary: bool, /) -> None:
-        """Sends one frame, waiting while the other side is slow. Raises `ConnectionError` if the connection is over.
+        """Sends one frame, then waits while the other side is slow. Raises `ConnectionError` if the connection is over.
 
-        A cancelled send has sent the frame whole or not at all.
+        A cancelled send has sent the frame, whole: only the wait is cut short.
         """
         ...
 
@@ -78,13 +78,13 @@ class MemoryTransport:
         """See `Transport.send`."""
         peer = self._peer
         assert peer is not None
-        while self._ended is None and not peer._room.is_set():
-            await peer._room.wait()
         if self._ended is not None:
             raise ConnectionError("the connection is closed", code=str(self._ended.code))
         peer._put((data, binary))
         if len(peer._inbox) >= peer._window:
             peer._room.clear()
+        while self._ended is None and not peer._room.is_set():
+            await peer._room.wait()
 
     async def close(self, close: Close, /) -> None:
         """See `Transport.close`."""

@@ -1,0 +1,163 @@
+"""What is said again after a cut: all of the utterance that is not committed, nothing that is."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voicechatengine import AudioFormat
+from voicechatengine.conversation import Conversation
+from voicechatengine.events import InputTranscript, ItemAdded, SpeechStarted, SpeechStopped
+from voicechatengine.messages import (
+    ActivityEnd,
+    AudioAppend,
+    AudioClear,
+    AudioCommit,
+    Options,
+    ResponseCreate,
+)
+from voicechatengine.session.dialect import Restore
+from voicechatengine.session.outage import take_stock
+from voicechatengine.session.utterance import LONGEST_MS, TAIL_MS, Utterance
+
+FORMAT = AudioFormat(sample_rate=8_000)
+
+
+def ms(n: int) -> bytes:
+    """One millisecond that says which one it is."""
+    return n.to_bytes(2, "little") * 8
+
+
+def speak(utterance: Utterance, start: int, stop: int, step: int = 20) -> None:
+    for begin in range(start, stop, step):
+        utterance.sent(AudioAppend(b"".join(map(ms, range(begin, min(begin + step, stop))))))
+
+
+def span(audio: bytes) -> tuple[int, int] | None:
+    """The first and last millisecond (inclusive) of a stretch made by `speak`."""
+    if not audio:
+        return None
+    return int.from_bytes(audio[:2], "little"), int.from_bytes(audio[-2:], "little")
+
+
+def test_while_nobody_speaks_only_a_tail_is_kept():
+    utterance = Utterance(FORMAT, manual=False)
+    speak(utterance, 0, 10_000)
+    assert span(utterance.audio()) == (10_000 - int(TAIL_MS), 9_999)
+
+
+def test_speech_is_kept_from_where_it_began():
+    utterance = Utterance(FORMAT, manual=False)
+    speak(utterance, 0, 3_000)
+    utterance.received(SpeechStarted(2_345, "u"))
+    speak(utterance, 3_000, 9_000)
+    assert span(utterance.audio()) == (2_345, 8_999)
+    assert utterance.item_id == "u"
+
+
+def test_committed_speech_is_gone_and_what_follows_it_stays():
+    utterance = Utterance(FORMAT, manual=False)
+    speak(utterance, 0, 3_000)
+    utterance.received(SpeechStarted(1_500, "u"))
+    utterance.received(SpeechStopped(2_500, "u"))
+    assert span(utterance.audio()) == (1_500, 2_999)
+    utterance.received(ItemAdded("u", "user", kind="speech"))
+    assert span(utterance.audio()) == (2_500, 2_999)
+    assert utterance.item_id is None
+
+
+def test_a_manual_turn_is_kept_until_the_vendor_confirms_it():
+    utterance = Utterance(FORMAT, manual=True)
+    speak(utterance, 0, 6_000)
+    for end in (AudioCommit(), ActivityEnd()):
+        utterance.sent(end)
+    assert utterance.commit_due
+    speak(utterance, 6_000, 7_000)
+    assert span(utterance.audio()) == (0, 6_999)
+    utterance.received(ItemAdded("u", "user", kind="speech"))
+    assert span(utterance.audio()) == (6_000, 6_999)
+    assert not utterance.commit_due
+
+
+def test_a_vendor_without_positions_commits_all_that_was_sent():
+    utterance = Utterance(FORMAT, manual=False)
+    speak(utterance, 0, 1_000)
+    utterance.received(SpeechStarted())
+    utterance.received(SpeechStopped())
+    utterance.received(ItemAdded("u", "user", kind="speech"))
+    assert utterance.audio() == b""
+
+
+def test_cleared_audio_is_not_said_again():
+    utterance = Utterance(FORMAT, manual=True)
+    speak(utterance, 0, 500)
+    utterance.sent(AudioClear())
+    assert utterance.audio() == b""
+
+
+def test_a_very_long_utterance_is_bounded_and_says_what_it_lost():
+    utterance = Utterance(FORMAT, manual=True)
+    for _ in range(130):
+        utterance.append(FORMAT.silence(1000))
+    assert FORMAT.duration_ms(len(utterance.audio())) == LONGEST_MS
+    assert utterance.trimmed_ms == 10_000
+
+
+@given(st.lists(st.integers(1, 400), max_size=30), st.integers(0, 5_000), st.integers(0, 5_000))
+def test_how_audio_is_split_changes_nothing(sizes, start, length):
+    whole, split = (Utterance(FORMAT, manual=False) for _ in range(2))
+    whole.received(SpeechStarted(0))
+    split.received(SpeechStarted(0))
+    total = sum(sizes)
+    speak(whole, 0, total, max(total, 1))
+    at = 0
+    for size in sizes:
+        speak(split, at, at + size, size)
+        at += size
+    for utterance in (whole, split):
+        utterance.received(SpeechStopped(min(start + length, total), "u"))
+        utterance.received(ItemAdded("u", "user", kind="speech"))
+    assert whole.audio() == split.audio()
+
+
+def test_an_outage_takes_back_the_item_of_speech_not_committed_and_says_it_again():
+    conversation, utterance = Conversation(FORMAT), Utterance(FORMAT, manual=False)
+    speak(utterance, 0, 1_000)
+    for event in (SpeechStarted(200, "u1"),):
+        conversation.apply(event)
+        utterance.received(event)
+    outage = take_stock(Restore(), Options(voice="ash"), conversation, utterance)
+    assert outage.missing == ()
+    assert outage.restore.reconnect
+    assert outage.restore.options.voice == "ash"
+    assert [type(command) for command in outage.commands(resumed=False)] == [AudioAppend]
+
+
+def test_a_reply_owed_to_words_that_nobody_knows_is_missing_and_one_to_known_words_is_asked_for():
+    for known in (True, False):
+        conversation, utterance = Conversation(FORMAT), Utterance(FORMAT, manual=False)
+        conversation.apply(ItemAdded("u1", "user", kind="speech"))
+        if known:
+            conversation.apply(InputTranscript("hello", True, "u1"))
+        outage = take_stock(
+            Restore(reply_owed=ResponseCreate(), lost=("x",)), Options(), conversation, utterance
+        )
+        assert outage.commands(resumed=False) == ([ResponseCreate()] if known else [])
+        assert outage.commands(resumed=True) == []
+        assert outage.missing == (
+            ("x",) if known else ("x", "the words of u1", "the reply to words that are not known")
+        )
+
+
+def test_a_manual_turn_that_was_not_confirmed_is_said_committed_and_answered_anew():
+    conversation, utterance = Conversation(FORMAT), Utterance(FORMAT, manual=True)
+    for _ in range(125):
+        utterance.append(FORMAT.silence(1000))
+    utterance.sent(ActivityEnd())
+    outage = take_stock(Restore(reply_owed=ResponseCreate()), Options(), conversation, utterance)
+    assert [type(command) for command in outage.commands(resumed=False)] == [
+        AudioAppend,
+        AudioCommit,
+        ResponseCreate,
+    ]
+    assert outage.missing == ("the first 5.0 s of a long utterance",)

@@ -1,0 +1,209 @@
+"""The fold: order, words, what was heard. Each case reads as the conversation went."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from voicechatengine import AudioFormat
+from voicechatengine.conversation import Conversation, heard_words
+from voicechatengine.events import (
+    AudioChunk,
+    InputTranscript,
+    Interrupted,
+    ItemAdded,
+    ResponseCompleted,
+    ResponseStarted,
+    SpeechStarted,
+    SpeechStopped,
+    TextChunk,
+    ToolCall,
+    ToolCallCancelled,
+)
+from voicechatengine.messages import (
+    ItemCreate,
+    ItemDelete,
+    ItemTruncate,
+    MessageItem,
+    SessionCreate,
+    TextPart,
+    ToolCallItem,
+    ToolResult,
+    ToolResultItem,
+)
+
+FORMAT = AudioFormat(sample_rate=8_000)
+
+
+def said(text: str, role: str = "user", key: str = "", **more) -> MessageItem:
+    return MessageItem(role, (TextPart(text, spoken=more.pop("spoken", False)),), id=key, **more)
+
+
+def fold(*messages) -> Conversation:
+    conversation = Conversation(FORMAT)
+    for message in messages:
+        conversation.apply(message)
+    return conversation
+
+
+def words(conversation: Conversation) -> list[str]:
+    return [
+        item.text if isinstance(item, MessageItem) else repr(item.call_id) for item in conversation.items()
+    ]
+
+
+def test_a_text_turn_and_its_answer_stand_in_order():
+    conversation = fold(
+        ItemCreate(said("Hello", key="u1")),
+        ItemAdded("u1", "user"),
+        ResponseStarted("r1"),
+        TextChunk("Hi", spoken=True, response_id="r1", item_id="a1"),
+        TextChunk(" there", spoken=True, response_id="r1", item_id="a1"),
+        ResponseCompleted("r1"),
+    )
+    assert conversation.items() == (said("Hello", key="u1"), said("Hi there", "assistant", "a1", spoken=True))
+
+
+def test_speech_keeps_the_place_where_it_began_though_its_words_come_after_the_answer():
+    conversation = fold(
+        SpeechStarted(100, "u1"),
+        SpeechStopped(900, "u1"),
+        ItemAdded("u1", "user", None, "speech"),
+        TextChunk("Four.", spoken=True, response_id="r1", item_id="a1"),
+    )
+    assert conversation.wordless() == ("u1",)
+    assert not conversation.unheard_turn()
+    conversation.apply(InputTranscript(" two", item_id="u1"))
+    conversation.apply(InputTranscript("Two plus two?", final=True, item_id="u1"))
+    assert words(conversation) == ["Two plus two?", "Four."]
+    assert conversation.wordless() == ()
+
+
+def test_an_item_moves_to_the_place_that_the_vendor_names():
+    conversation = fold(
+        ItemCreate(said("one", key="1")),
+        ItemCreate(said("three", key="3")),
+        ItemCreate(said("two", key="2"), previous_item_id="1"),
+        ItemCreate(said("zero", key="0"), previous_item_id="root"),
+        SpeechStarted(item_id="s"),
+        ItemAdded("s", "user", "1", "speech"),
+        InputTranscript("and a half", item_id="s"),
+        ItemAdded("s", "user", "s", "speech"),
+    )
+    assert words(conversation) == ["zero", "one", "and a half", "two", "three"]
+
+
+def test_the_last_turn_is_unheard_while_its_words_are_not_known():
+    conversation = fold(SpeechStarted(0, "u1"))
+    assert conversation.unheard_turn()
+    conversation.apply(InputTranscript("yes", item_id="u1"))
+    assert not conversation.unheard_turn()
+
+
+def test_a_tool_round_is_kept_whole_and_counted_once():
+    call = ToolCall("c1", "weather", '{"city": "Oslo"}', {"city": "Oslo"}, "r1", "i1")
+    conversation = fold(call, call, ItemAdded("i1", "assistant", kind="tool_call"))
+    assert conversation.pending_calls() == ("c1",)
+    for _ in range(2):
+        conversation.apply(ToolResult("c1", "12 degrees"))
+    assert conversation.pending_calls() == ()
+    assert conversation.items() == (
+        ToolCallItem("c1", "weather", '{"city": "Oslo"}', id="i1"),
+        ToolResultItem("c1", "12 degrees"),
+    )
+
+
+def test_a_cancelled_call_leaves_nothing():
+    conversation = fold(ToolCall("c1", "f", "{}"), ToolCallCancelled(("c1", "unknown")))
+    assert conversation.items() == ()
+    assert conversation.pending_calls() == ()
+
+
+def test_a_reply_beside_the_conversation_is_no_part_of_it():
+    conversation = fold(
+        ResponseStarted("r1", out_of_band=True),
+        TextChunk("aside", response_id="r1", item_id="a1"),
+        AudioChunk(b"\0\0", response_id="r1", item_id="a1"),
+        ToolCall("c1", "f", "{}", response_id="r1"),
+        ResponseCompleted("r1"),
+    )
+    assert conversation.items() == ()
+
+
+def test_what_was_not_heard_did_not_happen():
+    conversation = fold(
+        TextChunk("One two three four.", spoken=True, response_id="r1", item_id="a1"),
+        AudioChunk(FORMAT.silence(2000), response_id="r1", item_id="a1"),
+        Interrupted("r1", "a1", 2000),
+    )
+    assert conversation.generated_ms("a1") == 2000
+    assert conversation.items()[0].interrupted
+    conversation.apply(ItemTruncate("a1", 1000))
+    conversation.apply(TextChunk(" five", spoken=True, response_id="r1", item_id="a1"))
+    assert conversation.items() == (
+        said("One two", "assistant", "a1", spoken=True, interrupted=True, estimated=True),
+    )
+
+
+def test_an_answer_that_nobody_heard_is_not_in_the_history():
+    conversation = fold(
+        TextChunk("Hm", spoken=True, item_id="a1"), ItemTruncate("a1", 0), ItemTruncate("x", 0)
+    )
+    assert conversation.items() == ()
+
+
+def test_an_answer_heard_to_its_end_is_kept_whole():
+    conversation = fold(
+        TextChunk("All of it", spoken=True, item_id="a1"),
+        AudioChunk(FORMAT.silence(500), item_id="a1"),
+        ItemTruncate("a1", 500),
+    )
+    assert words(conversation) == ["All of it"]
+
+
+def test_a_deleted_item_is_gone_and_an_unknown_one_harms_nothing():
+    assert fold(ItemCreate(said("x", key="1")), ItemDelete("1"), ItemDelete("2")).items() == ()
+
+
+def test_a_history_to_start_from_is_taken_as_it_is():
+    history = (
+        said("hi", key="1"),
+        ToolCallItem("c", "f", "{}"),
+        ToolResultItem("c", "1"),
+        said("yo", "assistant"),
+    )
+    assert fold(SessionCreate(history=history)).items() == history
+
+
+def test_words_without_an_item_id_belong_to_the_speech_that_is_open_and_to_one_turn_only():
+    conversation = fold(
+        InputTranscript("one", final=False),
+        InputTranscript("one two", final=True),
+        InputTranscript("three", final=True),
+    )
+    assert words(conversation) == ["one two", "three"]
+
+
+def test_written_and_spoken_words_of_one_item_stay_apart_and_custom_data_is_ignored():
+    conversation = fold(
+        TextChunk("spoken", spoken=True, response_id="r"),
+        TextChunk("written", response_id="r"),
+        TextChunk("nobody's"),
+        AudioChunk(b"\0\0"),
+        Interrupted("unknown"),
+        SpeechStarted(),
+        {"custom": 1},
+        ItemCreate(said("again", key="1")),
+        ItemCreate(said("again", key="1")),
+    )
+    assert conversation.items()[0].content == (TextPart("written"), TextPart("spoken", spoken=True))
+    assert len(conversation.items()) == 2
+    assert conversation.generated_ms("unknown") == 0
+
+
+@given(st.text("ab ", max_size=40), st.floats(0, 5000), st.floats(0, 5000))
+def test_heard_words_are_a_beginning_of_the_words_cut_between_two(text, heard, generated):
+    kept = heard_words(text, heard, generated)
+    assert text.startswith(kept)
+    rest = text[len(kept) :]
+    assert not rest or not kept or rest[0].isspace() or kept[-1].isspace()
