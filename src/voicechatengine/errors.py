@@ -17,22 +17,41 @@ from __future__ import annotations
 
 import builtins
 import re
-from typing import Literal
+from typing import Final, Literal
+from urllib.parse import quote
 
 Fault = Literal["application", "provider", "network"]
 
-_SECRET = re.compile(
-    r"(?i)(bearer\s+|token\s+|(?:api[-_]?key|access_token|key|authorization)[\"']?\s*[=:]\s*[\"']?)"
-    r"([^\s\"'&,}\]]{4,})|\b(?:sk|ek|xai|gsk)[-_][A-Za-z0-9_\-]{6,}"
+_KEY_LIKE = r"(?:(?=[^\s\"',;]*\d)[a-z0-9][\w.~+/=-]{11,}|[a-z0-9][\w.~+/=-]{31,})"  # long, and no word
+_MACHINE_NAME = r"\b[\w-]*(?:api|access|auth|secret|private|subscription)[-_](?:key|token)"
+
+_SECRETS = (
+    # A query parameter of a telling name, whatever it holds; and the password of a URL.
+    r"(?i)([?&][\w.-]*(?:key|token|secret|sig|signature|password)=)[^&#\s\"'>]+",
+    r"(://[^\s/:@]*:)[^\s/@]+(?=@)",
+    # Names that only machines write (api_key=…, x-api-key: …), with what they are set to; and the Authorization header.
+    rf"(?i)({_MACHINE_NAME}(?:=|[\"']?\s*[=:]\s*[\"']|[\"']?:\s*))(?!None\b|null\b)[^\s\"'`&,;)}}\]]{{3,}}",
+    r"(?i)(\bauthorization[\"']?\s*[=:]\s*[\"']?(?:bearer|basic|token)\s+)[^\s\"',;)}\]]+",
+    # Words of prose too: here only what follows and looks like a key is hidden, so that "token limit" stays.
+    rf"(?i)(\b(?:bearer|token|key|secret|password|authorization)\b(?: provided)?[\"']?\s*[=:]?\s*[\"']?){_KEY_LIKE}",
+    # What by its beginning is a key, wherever it stands; a JSON web token among them.
+    r"()\b(?:(?:sk|ek|xai|gsk|hf)[-_][A-Za-z0-9][\w-]{5,}|AIza[\w-]{20,}|eyJ[\w-]{10,}\.[\w-]+\.[\w-]*)",
 )
+SHORTEST_SECRET: Final = 4  # to hide what is shorter would garble every text and protect nothing
 
 
 def redact(text: str, *secrets: str | None) -> str:
-    """The text without `secrets` and without anything that has the form of a key or a bearer token."""
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "…")
-    return _SECRET.sub(lambda found: f"{found[1] or ''}…", text)
+    """The text without `secrets` (also as a URL quotes them), and without what by its form or its name is a key.
+
+    Giving the session's own key is the protection that counts; the forms are there for keys that nobody told us of, and
+    leave ordinary prose alone.
+    """
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        if len(secret) >= SHORTEST_SECRET:
+            text = text.replace(secret, "…").replace(quote(secret, safe=""), "…")
+    for pattern in _SECRETS:
+        text = re.sub(pattern, r"\1…", text)
+    return text
 
 
 class ProviderError(Exception):

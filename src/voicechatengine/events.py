@@ -13,7 +13,7 @@ from typing import Any, Final, Literal, TypeAlias
 import msgspec
 
 from voicechatengine.audio.format import AudioFormat
-from voicechatengine.messages import Options, Payload, Role
+from voicechatengine.messages import Options, Payload, Role, show
 
 
 class ConnectionState(StrEnum):
@@ -277,12 +277,12 @@ class ProviderEvent(msgspec.Struct, frozen=True):
     session_id: str | None = None
     error: str | None = None
 
+    def __repr__(self) -> str:
+        fields = (f"{name}={show(getattr(self, name))}" for name in self.__struct_fields__)
+        return f"ProviderEvent({', '.join(fields)})"
+
 
 def event_of(data: Event, *, timestamp: float, provider: str, session_id: str | None = None) -> ProviderEvent:
     """The event that carries a payload of ours: its type and error line follow from the payload."""
-    kind = data.__class__
-    error = None
-    if kind is ErrorInfo:
-        assert isinstance(data, ErrorInfo)
-        error = data.message
-    return ProviderEvent(EVENT_TYPES[kind], data, timestamp, provider, session_id, error)
+    error = data.message if isinstance(data, ErrorInfo) else None
+    return ProviderEvent(EVENT_TYPES[data.__class__], data, timestamp, provider, session_id, error)

@@ -6,18 +6,33 @@ can be given as its struct or as a mapping that converts to it. Nothing here sen
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeAlias, TypeVar, cast
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.errors import MessageError
+from voicechatengine.misfit import misfit
 
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0)]
 Role = Literal["user", "assistant", "system"]
 Modality = Literal["text", "audio"]
+
+
+def show(value: object) -> str:
+    """The `repr` of a value, in which bytes are their number: nobody wants to see audio, and some must not."""
+    if isinstance(value, (bytes, bytearray)):
+        return f"<{len(value)} bytes>"
+    if isinstance(value, Mapping):
+        entries = cast("Mapping[object, object]", value).items()
+        return f"{{{', '.join(f'{key!r}: {show(entry)}' for key, entry in entries)}}}"
+    if isinstance(value, (list, tuple)):
+        opening, closing = "[]" if isinstance(value, list) else "()"
+        return f"{opening}{', '.join(map(show, cast('Sequence[object]', value)))}{closing}"
+    return repr(value)
 
 
 class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -31,7 +46,7 @@ class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if key in self.__struct_fields__:
             return getattr(self, key)
         raise KeyError(
-            f"{key} (a {type(self).__name__} has {', '.join(self.__struct_fields__) or 'no fields'})"
+            f"{key} ({type(self).__name__} has {', '.join(self.__struct_fields__) or 'no fields'})"
         )
 
     def get(self, key: str, default: object = None) -> Any:
@@ -54,7 +69,7 @@ class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             value = getattr(self, name)
             if value is UNSET:
                 continue
-            shown.append(f"{name}={f'<{len(value)} bytes>' if isinstance(value, bytes) else repr(value)}")
+            shown.append(f"{name}={show(value)}")
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
@@ -98,10 +113,10 @@ class TurnDetection(Payload, frozen=True):
     """
 
     mode: Literal["server_vad", "semantic_vad"] = "server_vad"
-    threshold: float | None = None
-    prefix_padding_ms: int | None = None
-    silence_duration_ms: int | None = None
-    idle_timeout_ms: int | None = None
+    threshold: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    prefix_padding_ms: Count | None = None
+    silence_duration_ms: Count | None = None
+    idle_timeout_ms: Count | None = None
     eagerness: Literal["low", "medium", "high", "auto"] | None = None
     create_response: bool = True
     interrupt_response: bool = True
@@ -134,7 +149,7 @@ class Options(Payload, frozen=True):
     transcription: Transcription | None | UnsetType = UNSET
     input_audio_format: AudioFormat | UnsetType = UNSET
     output_audio_format: AudioFormat | UnsetType = UNSET
-    max_tokens: int | None | UnsetType = UNSET
+    max_tokens: Annotated[int, msgspec.Meta(ge=1)] | None | UnsetType = UNSET
     vendor: dict[str, Any] | UnsetType = UNSET
 
     def changes(self) -> dict[str, Any]:
@@ -273,7 +288,7 @@ class ResponseCreate(Payload, tag="response_create", frozen=True):
     input: tuple[Item, ...] | None = None
     tools: tuple[Tool, ...] | None = None
     tool_choice: str | None = None
-    max_tokens: int | None = None
+    max_tokens: Annotated[int, msgspec.Meta(ge=1)] | None = None
     metadata: dict[str, str] | None = None
     vendor: dict[str, Any] | None = None
 
@@ -288,7 +303,7 @@ class ItemTruncate(Payload, tag="item_truncate", frozen=True):
     """Corrects the conversation to what was heard of a spoken item: its first `heard_ms` milliseconds. 0 removes it."""
 
     item_id: str
-    heard_ms: float
+    heard_ms: Annotated[float, msgspec.Meta(ge=0)]
 
 
 class ItemDelete(Payload, tag="item_delete", frozen=True):
@@ -360,21 +375,31 @@ _P = TypeVar("_P", bound=Payload)
 
 
 def convert(data: object, kind: type[_P], *, what: str) -> _P:
-    """`data` (a struct of that kind, or a mapping) as a checked `kind`; `MessageError` names the field that does not fit."""
-    if isinstance(data, kind):
-        data = msgspec.structs.asdict(data)  # constructors do not validate
+    """`data` (a struct of that kind, or a mapping) as a checked `kind`; `MessageError` names the field that does not fit.
+
+    Structs are checked as mappings are, because their constructors check nothing. Bytes are bytes: text is not decoded.
+    """
+    plain = _plain(data)
     try:
-        return msgspec.convert(data, kind)
+        return msgspec.convert(plain, kind, builtin_types=(bytes,))
     except msgspec.ValidationError as error:
-        text, _, path = str(error).partition(" - at `$")
-        field = path.rstrip("`").lstrip(".") or None
-        if field is None and "field `" in text:
-            field = text.split("field `", 1)[1].split("`", 1)[0]
-        raise MessageError(
-            f"{what}{f', field {field}' if field else ''}: {text}",
-            field=field,
-            cure=f"a {kind.__name__} has the fields {', '.join(kind.__struct_fields__) or '(none)'}",
-        ) from None
+        raise misfit(error, plain, kind, what) from None
+
+
+def _plain(value: object) -> object:
+    """Structs as mappings, all the way down, without what is not set."""
+    if isinstance(value, msgspec.Struct):
+        config = value.__struct_config__
+        fields: dict[object, object] = {name: getattr(value, name) for name in value.__struct_fields__}
+        if config.tag_field is not None:
+            fields[config.tag_field] = config.tag
+        value = fields
+    if isinstance(value, Mapping):
+        entries = cast("Mapping[object, object]", value).items()
+        return {key: _plain(entry) for key, entry in entries if entry is not UNSET}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in cast("Sequence[object]", value)]
+    return value
 
 
 def command(message_type: MessageType | str, data: Command | Mapping[str, Any]) -> Command:
@@ -402,6 +427,7 @@ def command(message_type: MessageType | str, data: Command | Mapping[str, Any]) 
             field="data",
             cure=f"give a {kind.__name__} or a mapping of its fields",
         )
+    what = MessageType(message_type).name
     if kind is SessionUpdate and isinstance(data, Mapping) and "options" not in data:
-        data = {"options": dict(data)}
-    return convert(data, kind, what=MessageType(message_type).name)
+        return SessionUpdate(convert(data, Options, what=what))
+    return convert(data, kind, what=what)
