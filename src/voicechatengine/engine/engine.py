@@ -1,0 +1,423 @@
+"""`VoiceEngine`: a conversation with any provider, in text or in sound.
+
+It depends on the contract of a provider alone. One task reads the provider's events, in order: it folds them into the
+history and the metrics, and hands them to the request and the spoken conversation that wait for them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import TracebackType
+from typing import Any, Self
+
+from msgspec import UNSET
+
+from voicechatengine.conversation import Conversation
+from voicechatengine.engine.io import AudioSink, AudioSource
+from voicechatengine.engine.metrics import Metrics, MetricsFold
+from voicechatengine.engine.reply import Gathering, Reply, error_of
+from voicechatengine.engine.talk import Talk
+from voicechatengine.errors import ConnectionError, DeadlineError, MessageError, ProviderError
+from voicechatengine.events import (
+    AudioChunk,
+    ConnectionState,
+    ErrorInfo,
+    EventData,
+    ProviderEvent,
+    ResponseStarted,
+    SessionCreated,
+    SessionUpdated,
+    StateChanged,
+)
+from voicechatengine.messages import (
+    ActivityEnd,
+    ActivityStart,
+    Command,
+    Item,
+    ItemCreate,
+    ItemDelete,
+    MessageItem,
+    MessageType,
+    ResponseCreate,
+    Role,
+    TextPart,
+)
+from voicechatengine.provider import EventHandler, Provider
+
+log = logging.getLogger("voicechatengine")
+
+FAREWELL_S = 1.0  # for reading what came before the end of the session
+
+_SAY = (
+    "Say the text between the marks aloud, word for word, in the language it is written in. Add nothing before or after it,"
+    " and do not answer it.\n<<<\n{text}\n>>>"
+)
+
+
+class VoiceEngine:
+    """A conversation over one provider; an async context manager that connects and disconnects it.
+
+    ``barge_in=False`` lets the assistant finish whatever the user says meanwhile (a provider's own voice detection may still
+    stop the reply: set its `interrupt_response` too). What goes to the provider past the engine is not in `history`.
+    """
+
+    def __init__(self, provider: Provider, *, barge_in: bool = True) -> None:
+        self._provider = provider
+        self._barge_in = barge_in
+        self._conversation = Conversation()
+        self._metrics = MetricsFold()
+        self._folds = [self._metrics]
+        self._reader: asyncio.Task[None] | None = None
+        self._error: ProviderError | None = None  # why the session is over
+        self._over = asyncio.Event()
+        self._asking = asyncio.Lock()
+        self._waiting: _Waiting | None = None
+        self._abandoned = False  # a request was given up before its reply began
+        self._manual: bool | None = None  # whether the session has no turn detection, where it told
+        self._talk: Talk | None = None
+        self._said = 0
+
+    async def __aenter__(self) -> Self:
+        """Connects. Raises `ConnectionError` if the provider cannot; nothing is left open then, nor by a cancellation."""
+        if not await self._provider.connect():
+            raise ConnectionError(
+                "the provider did not connect", cure="look at its state_changed and error events"
+            )
+        self._error = None
+        self._over.clear()
+        self._conversation = Conversation(self._provider.get_audio_format())
+        events = self._provider.events()
+        self._reader = asyncio.get_running_loop().create_task(self._read(events), name="engine reader")
+        await asyncio.sleep(0)  # what the provider told while it connected is read first
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Disconnects, and leaves no task. `history` and `metrics` stay readable."""
+        reader = self._reader
+        try:
+            await self._provider.disconnect()
+            if reader is not None:
+                await asyncio.wait([reader], timeout=FAREWELL_S)
+        finally:
+            if reader is not None:
+                reader.cancel()
+                await asyncio.wait([reader])
+
+    # -- reading
+
+    @property
+    def provider(self) -> Provider:
+        """The provider that the engine talks to."""
+        return self._provider
+
+    @property
+    def history(self) -> tuple[Item, ...]:
+        """What was said and heard so far, in order; words nobody heard because of an interruption are not in it."""
+        return self._conversation.items()
+
+    @property
+    def metrics(self) -> Metrics:
+        """The figures of the session so far."""
+        return self._metrics.snapshot()
+
+    def events(self) -> AsyncIterator[ProviderEvent]:
+        """A subscription of its own to everything the provider tells, from the moment of this call."""
+        return self._provider.events()
+
+    def on_event(self, event_type: str, handler: EventHandler) -> None:
+        """Calls `handler` (sync or async) for each event of the type, ``"*"`` for all."""
+        self._provider.on_event(event_type, handler)
+
+    # -- talking
+
+    async def ask(self, text: str, *, timeout: float = 60.0) -> Reply:
+        """Says `text` as the user and gives the reply once it is whole; several calls at once wait for each other.
+
+        A reply that calls tools comes back with its `tool_calls`, an interrupted one with status ``interrupted``. Raises the
+        typed error of a reply that failed or was refused, `ConnectionError` if the session ends, and `DeadlineError` after
+        `timeout` seconds. A cancellation (like that time limit) stops the reply; the text stays in the conversation.
+        """
+
+        async def request() -> None:
+            await self.send_text(text)
+            await self.create_response()
+
+        return await self._reply_to(request, timeout)
+
+    async def say(self, text: str, *, timeout: float = 60.0) -> Reply:
+        """Makes the assistant speak this text, and gives the reply with what it said.
+
+        The model is instructed to say exactly that, and only that. Models mostly do, and none promises it: compare
+        ``reply.text`` where a word matters. The reply becomes part of the conversation. Raises like `ask`, and
+        `MessageError` from a provider that takes no instructions for a single reply.
+        """
+
+        async def request() -> None:
+            self._asked()
+            await self._provider.send_message(
+                MessageType.RESPONSE_CREATE, ResponseCreate(instructions=_SAY.format(text=text))
+            )
+
+        return await self._reply_to(request, timeout)
+
+    async def send_text(self, text: str, role: Role = "user") -> None:
+        """Adds text to the conversation, and to `history`. Triggers no reply by itself. Raises like the provider's."""
+        self._said += 1
+        key = f"said-{self._said}"
+        # Before it is sent: the provider's echo must not find its place taken by what it answers.
+        self._remember(ItemCreate(MessageItem(role, (TextPart(text),), id=key)))
+        try:
+            await self._provider.send_text(text, role)
+        except BaseException:
+            self._remember(ItemDelete(key))
+            raise
+
+    async def create_response(self) -> None:
+        """Ensures that a reply is coming. Raises like the provider's."""
+        self._asked()
+        await self._provider.create_response()
+
+    async def send_audio(self, audio: bytes) -> None:
+        """Sends the next stretch of the user's audio, in ``provider.get_audio_format()``. Raises like the provider's.
+
+        For an application that has its own loop; `run` sends what its source gives.
+        """
+        await self._provider.send_audio(audio)
+        ms = self._provider.get_audio_format().duration_ms(len(audio))
+        for fold in self._folds:
+            fold.sent(ms)
+
+    async def interrupt(self) -> None:
+        """Stops the running reply; safe when there is none. In `run`, the sink falls silent at once and the provider is told
+        what was heard.
+        """
+        if self._talk is not None:
+            await self._talk.interrupt()
+        else:
+            await self._provider.interrupt()
+
+    async def start_turn(self) -> None:
+        """Push to talk: the user begins to speak. In `run` this stops what plays, and lets the source's audio through."""
+        if self._talk is not None:
+            await self._talk.start_turn()
+        else:
+            await self._provider.send_message(MessageType.ACTIVITY_START, ActivityStart())
+
+    async def end_turn(self) -> None:
+        """Push to talk: the user has finished speaking, and a reply is wanted."""
+        if self._talk is not None:
+            await self._talk.end_turn()
+        else:
+            self._asked()
+            await self._provider.send_message(MessageType.ACTIVITY_END, ActivityEnd())
+
+    async def run(
+        self,
+        source: AudioSource,
+        sink: AudioSink,
+        *,
+        grace_s: float = 5.0,
+        half_duplex: bool | None = None,
+        push_to_talk: bool | None = None,
+    ) -> Metrics:
+        """Holds a spoken conversation until the source has ended and every reply has been heard; gives its figures.
+
+        Audio is resampled and cut to the provider's format on the way up, to the sink's on the way down. After the source's
+        end silence goes out in real time, so that the end of speech is noticed; a reply that is due is waited for
+        `grace_s` seconds. `half_duplex` sends silence while the sink plays: None does so where a microphone and a loudspeaker
+        share a room (there is no echo cancellation); with headphones, False lets the user interrupt. `push_to_talk` sends
+        audio between `start_turn` and `end_turn` only (a source that is no microphone is one turn as a whole): None does so
+        where the session has no turn detection.
+
+        Raises the error that ended the session, `AudioError` of source or sink, `DeadlineError` for a reply that never ends,
+        and `MessageError` while another `run` goes on. Source and sink are closed in any case, also by a cancellation, which
+        leaves the session connected and no task behind.
+        """
+        if self._talk is not None:
+            raise MessageError(
+                "a conversation is running already", cure="wait for it, or make another engine"
+            )
+        self._check_open()
+        if push_to_talk is None:
+            push_to_talk = self._is_manual()
+        fold = MetricsFold()
+        self._folds.append(fold)
+        self._talk = Talk(
+            self._provider,
+            source,
+            sink,
+            barge_in=self._barge_in,
+            half_duplex=source.open_air and sink.open_air if half_duplex is None else half_duplex,
+            push_to_talk=push_to_talk,
+            grace_s=grace_s,
+            remember=self._remember,
+            folds=self._folds,
+        )
+        try:
+            await self._talk.run()
+        except ConnectionError as error:
+            # A send fails as soon as the session is over; why it is over may still be on its way here.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(FAREWELL_S):
+                    await self._over.wait()
+            raise self._error or error from None
+        finally:
+            self._talk = None
+            self._folds.remove(fold)
+        return fold.snapshot()
+
+    # -- requests
+
+    async def _reply_to(self, request: Callable[[], Awaitable[None]], timeout: float) -> Reply:
+        async with self._asking:
+            self._check_open()
+            now = asyncio.get_running_loop().time()
+            gathering = Gathering(now, self._provider.get_audio_format(), abandoned=self._abandoned)
+            waiting = self._waiting = _Waiting(gathering)
+            self._abandoned = False
+            limit = asyncio.timeout(timeout)
+            try:
+                async with limit:
+                    await request()
+                    await waiting.done.wait()
+            except (TimeoutError, asyncio.CancelledError):
+                await self._give_up(waiting)
+                if not limit.expired():
+                    raise
+                raise DeadlineError(
+                    f"no whole reply within {timeout:g} s", cure="raise timeout=, or read events()"
+                ) from None
+            finally:
+                self._waiting = None
+            if isinstance(waiting.outcome, Reply):
+                return waiting.outcome
+            assert waiting.outcome is not None
+            raise waiting.outcome
+
+    async def _give_up(self, waiting: _Waiting) -> None:
+        """Nobody waits for this reply any more: stop it, and do not take it for the next one."""
+        try:
+            await self.interrupt()
+        except ProviderError as error:
+            log.info("a reply that was given up could not be stopped: %s", error)
+        finally:
+            self._abandoned = waiting.gathering.response_id is None
+
+    def _asked(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for fold in self._folds:
+            fold.requested(now)
+        if self._talk is not None:
+            self._talk.asked()
+
+    def _check_open(self) -> None:
+        if self._error is not None:
+            raise self._error
+        if self._reader is None:
+            raise ConnectionError(
+                "the engine is not open", cure="use it as `async with VoiceEngine(...) as engine:`"
+            )
+
+    def _is_manual(self) -> bool:
+        if self._manual is not None:
+            return self._manual
+        capabilities = self._provider.get_capabilities()
+        return bool(capabilities.get("manual_turns")) and not capabilities.get("turn_detection")
+
+    def _remember(self, message: Command) -> None:
+        self._conversation.apply(message)
+
+    # -- the reader
+
+    async def _read(self, events: AsyncIterator[ProviderEvent]) -> None:
+        error: ProviderError = ConnectionError(
+            "the provider's events ended", cure="open a new engine; the provider's state_changed says why"
+        )
+        try:
+            async for event in events:
+                await self._handle(event.data)
+        except ProviderError as failure:
+            error = failure
+        except Exception as failure:
+            log.exception("the engine failed")
+            error = ProviderError(
+                f"the engine failed: {failure!r}", cure="this is a defect: please report it"
+            )
+        finally:
+            self._end(error)
+            aclose: Callable[[], Awaitable[Any]] | None = getattr(events, "aclose", None)
+            if aclose is not None:
+                await aclose()
+
+    async def _handle(self, data: EventData) -> None:
+        now = asyncio.get_running_loop().time()
+        self._conversation.apply(data)
+        audio_ms = 0.0
+        match data:
+            case AudioChunk():
+                format = data.format or self._provider.get_audio_format()
+                audio_ms = format.duration_ms(len(data.audio))
+            case ErrorInfo(recoverable=False):
+                self._end(error_of(data))
+            case StateChanged():
+                self._follow(data)
+            case ResponseStarted() if self._waiting is None:
+                self._abandoned = False
+            case SessionCreated() | SessionUpdated() if data.applied.turn_detection is not UNSET:
+                self._manual = data.applied.turn_detection is None
+            case _:
+                pass
+        for fold in self._folds:
+            fold.apply(data, now, audio_ms)
+        if self._waiting is not None:
+            self._waiting.apply(data, now)
+        if self._talk is not None:
+            try:
+                await self._talk.handle(data, now)
+            except ProviderError as error:  # of this conversation: the session may well go on
+                self._talk.fail(error)
+
+    def _follow(self, data: StateChanged) -> None:
+        if data.state is ConnectionState.CONNECTED:
+            self._error = None
+            self._over.clear()
+        elif data.state in (ConnectionState.ERROR, ConnectionState.DISCONNECTED):
+            self._end(
+                ConnectionError(f"the session is over: {data.reason or data.state}", cure="connect again")
+            )
+
+    def _end(self, error: ProviderError) -> None:
+        """The session is over, for the first reason that was told: whoever waits learns it."""
+        self._error = error = self._error or error
+        self._over.set()
+        if self._waiting is not None:
+            self._waiting.settle(error)
+        if self._talk is not None:
+            self._talk.fail(error)
+
+
+class _Waiting:
+    """A request whose reply is being gathered."""
+
+    def __init__(self, gathering: Gathering) -> None:
+        self.gathering = gathering
+        self.outcome: Reply | ProviderError | None = None
+        self.done = asyncio.Event()
+
+    def apply(self, data: EventData, now: float) -> None:
+        outcome = self.gathering.apply(data, now)
+        if outcome is not None:
+            self.settle(outcome)
+
+    def settle(self, outcome: Reply | ProviderError) -> None:
+        if self.outcome is None:
+            self.outcome = outcome
+            self.done.set()
+
+
+__all__ = ["Reply", "VoiceEngine"]

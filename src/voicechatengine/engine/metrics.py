@@ -1,0 +1,236 @@
+"""How long things took and how much there was: a pure fold over events with their times.
+
+Times are seconds of any one clock that never steps back. Knows no provider, no sink and no clock of its own. A turn is what
+follows the end of the user's speech, or a request in text: all replies up to the next one, tool rounds included.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from voicechatengine.events import (
+    AudioChunk,
+    ErrorInfo,
+    EventData,
+    Reconnected,
+    ResponseCompleted,
+    ResponseStarted,
+    SpeechStarted,
+    SpeechStopped,
+    TextChunk,
+    ToolCall,
+    Usage,
+    UsageReport,
+)
+
+MAX_TURNS = 1000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Turn:
+    """One turn's figures.
+
+    `first_text_ms` and `first_audio_ms` count from the moment that the provider reported the end of the user's speech, or
+    that a reply was asked for; None where none came. `answer_ms` is the length of the audio that was generated,
+    `interruption_ms` the time from the report of the user's speech to the flushed sink. `status` is the last reply's.
+    """
+
+    responses: tuple[str, ...] = ()
+    first_text_ms: float | None = None
+    first_audio_ms: float | None = None
+    answer_ms: float = 0.0
+    interruptions: int = 0
+    interruption_ms: float | None = None
+    tool_calls: int = 0
+    status: str | None = None
+    usage: Usage = Usage()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metrics:
+    """A session's figures so far: seconds of audio sent and received, cost, and the last thousand turns.
+
+    `overflow` counts the reports of events lost to a slow reader.
+    """
+
+    turns: tuple[Turn, ...] = ()
+    audio_in_s: float = 0.0
+    audio_out_s: float = 0.0
+    usage: Usage = Usage()
+    interruptions: int = 0
+    reconnects: int = 0
+    overflow: int = 0
+
+
+@dataclass
+class _Open:
+    """A turn while it grows."""
+
+    since: float
+    responses: list[str] = field(default_factory=list[str])
+    running: set[str] = field(default_factory=set[str])
+    interrupted: set[str] = field(default_factory=set[str])
+    first_text: float | None = None
+    first_audio: float | None = None
+    answer_ms: float = 0.0
+    interruption_ms: float | None = None
+    tool_calls: int = 0
+    called: bool = False  # the reply called a tool: the next one belongs to this turn
+    status: str | None = None
+    usage: Usage = Usage()
+
+    def ms(self, moment: float | None) -> float | None:
+        return None if moment is None else (moment - self.since) * 1000
+
+    def snapshot(self) -> Turn:
+        return Turn(
+            responses=tuple(self.responses),
+            first_text_ms=self.ms(self.first_text),
+            first_audio_ms=self.ms(self.first_audio),
+            answer_ms=self.answer_ms,
+            interruptions=len(self.interrupted),
+            interruption_ms=self.interruption_ms,
+            tool_calls=self.tool_calls,
+            status=self.status,
+            usage=self.usage,
+        )
+
+
+class MetricsFold:
+    """Takes in what happens; `snapshot` gives the figures so far."""
+
+    def __init__(self) -> None:
+        self._turns: deque[_Open] = deque(maxlen=MAX_TURNS)
+        self._of: dict[str, _Open] = {}  # open response -> its turn
+        self._origin: float | None = None  # the end of speech, or the request, that no reply has followed yet
+        self._speech: float | None = None
+        self._in_ms = self._out_ms = 0.0
+        self._usage = Usage()
+        self._session: Usage | None = None  # the vendor's own count of the session, where it keeps one
+        self._interruptions = self._reconnects = self._overflow = 0
+
+    def snapshot(self) -> Metrics:
+        """The figures so far."""
+        return Metrics(
+            turns=tuple(turn.snapshot() for turn in self._turns),
+            audio_in_s=self._in_ms / 1000,
+            audio_out_s=self._out_ms / 1000,
+            usage=self._usage if self._session is None else self._session,
+            interruptions=self._interruptions,
+            reconnects=self._reconnects,
+            overflow=self._overflow,
+        )
+
+    # -- what the engine does
+
+    def requested(self, now: float) -> None:
+        """A reply was asked for."""
+        self._origin = now
+
+    def sent(self, ms: float) -> None:
+        """Audio went to the provider."""
+        self._in_ms += ms
+
+    def flushed(self, responses: tuple[str, ...], now: float, *, by_speech: bool) -> None:
+        """Playback was cut in the midst of these responses; `by_speech` if it was the user's speech that did it."""
+        for turn in self._turns:
+            hit = [response for response in responses if response in turn.responses]
+            if hit:
+                self._interrupt(turn, *hit)
+                if by_speech and self._speech is not None:
+                    turn.interruption_ms = (now - self._speech) * 1000
+
+    # -- what the provider says
+
+    def apply(self, data: EventData, now: float, audio_ms: float = 0.0) -> None:
+        """An event came; `audio_ms` is the length of an audio chunk."""
+        if isinstance(data, AudioChunk):
+            self._audio(data, now, audio_ms)
+            return
+        rule = self._RULES.get(type(data))
+        if rule is not None:
+            rule(self, data, now)
+
+    def _audio(self, data: AudioChunk, now: float, audio_ms: float) -> None:
+        self._out_ms += audio_ms
+        turn = self._of.get(data.response_id or "")
+        if turn is not None:
+            turn.answer_ms += audio_ms
+            turn.first_audio = now if turn.first_audio is None else turn.first_audio
+
+    def _text(self, data: TextChunk, now: float) -> None:
+        turn = self._of.get(data.response_id or "")
+        if turn is not None and turn.first_text is None:
+            turn.first_text = now
+
+    def _call(self, data: ToolCall, now: float) -> None:
+        turn = self._of.get(data.response_id or "")
+        if turn is not None:
+            turn.tool_calls += 1
+            turn.called = True
+
+    def _speech_began(self, data: SpeechStarted, now: float) -> None:
+        self._speech = now
+
+    def _speech_ended(self, data: SpeechStopped, now: float) -> None:
+        self._origin = now
+
+    def _report(self, data: UsageReport, now: float) -> None:
+        if data.scope == "session":
+            self._session = data.usage
+        else:
+            self._usage += data.usage
+
+    def _reconnected(self, data: Reconnected, now: float) -> None:
+        self._reconnects += 1
+
+    def _fault(self, data: ErrorInfo, now: float) -> None:
+        self._overflow += data.code == "overflow"
+
+    def _begin(self, data: ResponseStarted, now: float) -> None:
+        if data.out_of_band:
+            return
+        response_id = data.response_id
+        turn = self._turns[-1] if self._turns else None
+        # After a tool call the next reply belongs to the same turn; else a reply that nobody asked for opens one.
+        if turn is None or self._origin is not None or not (turn.running or turn.called):
+            turn = _Open(since=now if self._origin is None else self._origin)
+            self._turns.append(turn)
+        self._origin, turn.called = None, False
+        turn.responses.append(response_id)
+        turn.running.add(response_id)
+        self._of[response_id] = turn
+
+    def _end(self, data: ResponseCompleted, now: float) -> None:
+        if data.usage is not None:
+            self._usage += data.usage
+        turn = self._of.pop(data.response_id, None)
+        if turn is None:
+            return
+        turn.running.discard(data.response_id)
+        turn.status = data.status
+        if data.usage is not None:
+            turn.usage += data.usage
+        if data.status == "interrupted":
+            self._interrupt(turn, data.response_id)
+
+    def _interrupt(self, turn: _Open, *responses: str) -> None:
+        fresh = set(responses) - turn.interrupted
+        turn.interrupted |= fresh
+        self._interruptions += len(fresh)
+
+    _RULES: ClassVar[dict[type, Callable[[Any, Any, float], None]]] = {
+        TextChunk: _text,
+        ToolCall: _call,
+        ResponseStarted: _begin,
+        ResponseCompleted: _end,
+        SpeechStarted: _speech_began,
+        SpeechStopped: _speech_ended,
+        UsageReport: _report,
+        Reconnected: _reconnected,
+        ErrorInfo: _fault,
+    }
+    """What each event does. Other events say nothing about time or cost."""

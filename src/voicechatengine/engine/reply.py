@@ -1,0 +1,180 @@
+"""One reply, gathered from the events of its response; and the typed error for one that fails.
+
+Pure: events and times come in, a `Reply` or an error comes out. Replies are told apart by their id, never by "the current
+one": the first response of the conversation that starts after the request is the one that was asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from voicechatengine.audio.format import AudioFormat
+from voicechatengine.errors import (
+    AudioError,
+    AuthenticationError,
+    ConnectionError,
+    DeadlineError,
+    MessageError,
+    ProtocolError,
+    ProviderError,
+    RateLimitError,
+    SessionExpiredError,
+)
+from voicechatengine.events import (
+    AudioChunk,
+    ErrorInfo,
+    EventData,
+    ResponseCompleted,
+    ResponseStarted,
+    TextChunk,
+    ToolCall,
+    Usage,
+)
+
+_BY_WORD: Final[tuple[tuple[tuple[str, ...], type[ProviderError]], ...]] = (
+    (("rate_limit", "quota", "too_many_requests"), RateLimitError),
+    (("api_key", "auth", "permission", "forbidden"), AuthenticationError),
+    (("expired",), SessionExpiredError),
+    (("timeout", "deadline"), DeadlineError),
+    (("protocol",), ProtocolError),
+)
+"""Words that occur in error codes, and what they mean. The first that fits counts."""
+
+_REFUSALS: Final = frozenset({"response_create", "item_create"})
+"""Commands without which the reply that was asked for will not come."""
+
+_LOCAL: Final = frozenset({"overflow", "handler_failed", "not_sent"})
+"""Codes of this library's own reports, which say nothing of why a reply failed."""
+
+
+def error_of(info: ErrorInfo) -> ProviderError:
+    """The typed error for an `error` event, with the vendor's code and message."""
+    code = info.code.lower()
+    kind = next((kind for words, kind in _BY_WORD if any(word in code for word in words)), None)
+    if kind is RateLimitError or info.retry_after is not None:
+        return RateLimitError(info.message, retry_after=info.retry_after, code=info.code)
+    if kind is None:
+        if info.command is not None:
+            return MessageError(info.message, field=info.command, code=info.code)
+        kind = ProviderError if info.recoverable else ConnectionError
+    return kind(info.message, code=info.code)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    """What the assistant answered.
+
+    `text` holds the words, spoken or written; `audio` all of the speech as bytes of `format`. `status` is completed,
+    interrupted (what came until then is here) or incomplete (a limit was reached). A reply that only calls tools has
+    `tool_calls` and no words. `first_text_ms` and `first_audio_ms` count from the request; None where none came.
+    """
+
+    text: str = ""
+    audio: bytes = field(default=b"", repr=False)
+    format: AudioFormat = AudioFormat()
+    status: Literal["completed", "interrupted", "incomplete"] = "completed"
+    reason: str | None = None
+    usage: Usage | None = None
+    tool_calls: tuple[ToolCall, ...] = ()
+    response_id: str = ""
+    first_text_ms: float | None = None
+    first_audio_ms: float | None = None
+
+    @property
+    def audio_ms(self) -> float:
+        """How long the speech is, in milliseconds."""
+        return self.format.duration_ms(len(self.audio))
+
+
+class Gathering:
+    """Collects the reply to one request, made at `requested` (seconds of the clock that `apply` is given).
+
+    `audio_format` is that of audio that names none. `abandoned`: an earlier request was given up before its reply began, so that
+    one that starts now and is cut with nothing in it is not ours.
+    """
+
+    def __init__(self, requested: float, audio_format: AudioFormat, *, abandoned: bool = False) -> None:
+        self.response_id: str | None = None
+        self._requested = requested
+        self._abandoned = abandoned
+        self._format = audio_format
+        self._seen: AudioFormat | None = None
+        self._text: list[str] = []
+        self._audio: list[bytes] = []
+        self._calls: list[ToolCall] = []
+        self._first_text: float | None = None
+        self._first_audio: float | None = None
+        self._error: ErrorInfo | None = None
+
+    def apply(self, data: EventData, now: float) -> Reply | ProviderError | None:
+        """Takes in an event; gives the reply when it is whole, the error if there will be none, else None."""
+        match data:
+            case ResponseStarted(out_of_band=False) if self.response_id is None:
+                self.response_id = data.response_id
+            case ErrorInfo():
+                return self._fault(data)
+            case TextChunk() if self._ours(data.response_id):
+                self._first_text = self._since(self._first_text, now)
+                self._text.append(data.text)
+            case AudioChunk() if self._ours(data.response_id):
+                self._first_audio = self._since(self._first_audio, now)
+                return self._hear(data)
+            case ToolCall() if self._ours(data.response_id):
+                self._calls.append(data)
+            case ResponseCompleted() if self._ours(data.response_id):
+                return self._end(data)
+            case _:
+                pass
+        return None
+
+    def _ours(self, response_id: str | None) -> bool:
+        return response_id is not None and response_id == self.response_id
+
+    def _since(self, first: float | None, now: float) -> float:
+        return (now - self._requested) * 1000 if first is None else first
+
+    def _fault(self, data: ErrorInfo) -> ProviderError | None:
+        if not data.recoverable or (self.response_id is None and data.command in _REFUSALS):
+            return error_of(data)
+        if data.command is None and data.code not in _LOCAL:
+            self._error = data  # likely the cause, if the reply now fails
+        return None
+
+    def _hear(self, data: AudioChunk) -> ProviderError | None:
+        format = data.format or self._format
+        if self._seen is not None and not format.same_sound(self._seen):
+            return AudioError(
+                f"the reply's audio changed from {self._seen} to {format} in its midst",
+                field="format",
+                cure="read events() and convert each chunk",
+            )
+        self._seen = format
+        self._audio.append(data.audio)
+        return None
+
+    def _end(self, data: ResponseCompleted) -> Reply | ProviderError | None:
+        if data.status == "failed":
+            if self._error is not None:
+                return error_of(self._error)
+            reason = data.reason or "unknown"
+            return error_of(ErrorInfo(reason, f"the reply failed: {reason}"))
+        if (
+            data.status == "interrupted"
+            and self._abandoned
+            and not (self._text or self._audio or self._calls)
+        ):
+            self._abandoned, self.response_id = False, None
+            return None
+        return Reply(
+            text="".join(self._text),
+            audio=b"".join(self._audio),
+            format=self._seen or self._format,
+            status=data.status,
+            reason=data.reason,
+            usage=data.usage,
+            tool_calls=tuple(self._calls),
+            response_id=data.response_id,
+            first_text_ms=self._first_text,
+            first_audio_ms=self._first_audio,
+        )
