@@ -52,7 +52,8 @@ from voicechatengine.messages import (
 )
 from voicechatengine.provider import EventHandler, SessionOptions, session_options
 from voicechatengine.providers.mock.script import Luck, MockConfig, MockRecord, MockReply, Script
-from voicechatengine.providers.mock.session import Session, input_format
+from voicechatengine.providers.mock.session import Session
+from voicechatengine.providers.mock.turn import input_format
 from voicechatengine.session.hub import Hub
 
 FORMATS: Final = tuple(
@@ -88,6 +89,7 @@ class MockProvider:
         self._sending = asyncio.Lock()
         self._session: Session | None = None  # the running one, or the last
         self._options = self.config.options()
+        self._check_options(self._options)
         self._to_restore: tuple[Item, ...] = ()
         self._outage: asyncio.Task[None] | None = None
         self._recording: deque[MockRecord] = deque()

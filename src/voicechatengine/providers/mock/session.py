@@ -40,7 +40,6 @@ from voicechatengine.messages import (
     AudioAppend,
     AudioClear,
     AudioCommit,
-    AudioPart,
     Command,
     Image,
     ImagePart,
@@ -54,7 +53,6 @@ from voicechatengine.messages import (
     ResponseCreate,
     Role,
     SessionUpdate,
-    TextPart,
     ToolCallItem,
     ToolResult,
     ToolResultItem,
@@ -69,13 +67,21 @@ from voicechatengine.providers.mock.script import (
     deltas,
     written,
 )
+from voicechatengine.providers.mock.turn import (
+    KEPT_S,
+    TOKEN_CHARS,
+    input_format,
+    output_format,
+    usage,
+    waiting_calls,
+    with_audio,
+    with_item,
+)
 
 log = logging.getLogger("voicechatengine")
 
 BESIDE: Final = 8  # responses out of band at one time
 PADDING_MS: Final = 300  # of audio that is kept from before speech, where turn detection says nothing
-KEPT_S: Final = 600  # of audio in one turn
-TOKEN_CHARS, INPUT_TOKEN_MS, OUTPUT_TOKEN_MS = 4, 100, 50  # about what vendors count
 
 Ending = Literal["completed", "interrupted", "failed", "incomplete"]
 
@@ -207,14 +213,18 @@ class Session:
         self._ask(ResponseCreate())
 
     def _cancel(self, message: ResponseCancel) -> None:
-        wanted = message.response_id
-        run = self._current if wanted is None else self._runs.get(wanted)
-        if run is not None:
+        if message.response_id is not None:
+            runs = [run for run in self._runs.values() if run.id == message.response_id]
+        else:
+            runs = [self._current] if self._current is not None else list(self._runs.values())
+        for run in runs:
             self._cut(run, "cancelled")
 
     def _correct(self, message: ItemTruncate | ItemDelete) -> None:
         if message.item_id not in self._order:
-            self._error("item_not_found", f"there is no item {message.item_id!r}", _kind(message))
+            self._error(
+                "item_not_found", f"there is no item {message.item_id!r}", str(message.__struct_config__.tag)
+            )
             return
         self._conversation.apply(message)
         if isinstance(message, ItemDelete):
@@ -235,7 +245,7 @@ class Session:
     def _create(self, message: ItemCreate, *, new: bool = True) -> None:
         """An item takes its place; a `new` one belongs to the turn that the next reply answers."""
         item = message.item
-        if isinstance(item, ToolResultItem) and item.call_id not in self._conversation.pending_calls():
+        if isinstance(item, ToolResultItem) and item.call_id not in waiting_calls(self.history):
             self._error("unknown_call_id", f"no call {item.call_id!r} waits for a result", "tool_result")
             return
         if message.previous_item_id not in (None, "root", *self._order):
@@ -248,7 +258,7 @@ class Session:
             return
         self._conversation.apply(ItemCreate(item, message.previous_item_id))
         if new:
-            self._turn = _with_item(self._turn, item, self.input_format)
+            self._turn = with_item(self._turn, item, self.input_format)
         match item:
             case MessageItem(role=role):
                 self._place(item.id, role, "message", message.previous_item_id)
@@ -275,6 +285,8 @@ class Session:
 
     def _listen(self, message: AudioAppend) -> None:
         audio, form = message.audio, self.input_format
+        pcm = convert_audio(audio, form, AudioFormat("pcm16", form.sample_rate))  # first: it may raise
+        began_ms = self._input_ms
         self._audio += audio
         self._input_ms += form.duration_ms(len(audio))
         detection = self.options.turn_detection
@@ -282,9 +294,8 @@ class Session:
             self._forget(KEPT_S * 1000)
             return
         if self._vad is None:
-            self._vad = _vad(detection, form, self._input_ms - form.duration_ms(len(audio)))
+            self._vad = _vad(detection, form, began_ms)
         padding = PADDING_MS if detection.prefix_padding_ms is None else detection.prefix_padding_ms
-        pcm = convert_audio(audio, form, AudioFormat("pcm16", form.sample_rate))
         for edge in self._vad.feed(pcm):
             if edge.speaking:
                 self._forget(self._input_ms - edge.at_ms + padding)
@@ -316,7 +327,7 @@ class Session:
         audio, form = bytes(self._audio), self.input_format
         self._audio.clear()
         self._place(item_id, "user", "speech")
-        turn = _with_audio(self._turn, audio, form)
+        turn = with_audio(self._turn, audio, form)
         if self.options.transcription is not UNSET and self.options.transcription is not None:
             words = self._script.transcript(audio, form)
             self._emit(InputTranscript(words, final=True, item_id=item_id))
@@ -328,7 +339,7 @@ class Session:
     def _ask(self, request: ResponseCreate) -> None:
         """Begins a reply; while one runs, a request waits (of several the last)."""
         if request.out_of_band:
-            if len(self._runs) > BESIDE:
+            if len(self._runs) - (self._current is not None) >= BESIDE:
                 self._error("too_many_responses", f"{BESIDE} responses run out of band", "response_create")
             else:
                 self._start(request)
@@ -368,8 +379,8 @@ class Session:
     def _end(self, run: _Run, status: Ending, reason: str | None) -> None:
         """The one end of a reply; the next one begins."""
         self._begin(run)
-        usage = run.usage or _usage(run)
-        self._emit(ResponseCompleted(run.id, status, reason, usage, run.request.metadata, run.calls))
+        cost = run.usage or usage(run.turn, run.chars, run.audio_ms)
+        self._emit(ResponseCompleted(run.id, status, reason, cost, run.request.metadata, run.calls))
         del self._runs[run.id]
         if self._current is run:
             self._current = None
@@ -409,7 +420,7 @@ class Session:
         if run.request.out_of_band:
             turn = MockTurn()
             for item in run.request.input or ():
-                turn = _with_item(turn, item, self.input_format)
+                turn = with_item(turn, item, self.input_format)
         else:
             turn, self._turn = self._turn, MockTurn()
         run.turn = replace(
@@ -502,19 +513,6 @@ class Session:
     """What each command does; the beginning of an activity tells the mock nothing that its audio does not."""
 
 
-# ------------------------------------------------------------------ pure helpers
-
-
-def input_format(options: Options) -> AudioFormat:
-    """What a session with these options takes."""
-    return options.input_audio_format or AudioFormat()
-
-
-def output_format(options: Options) -> AudioFormat:
-    """What a session with these options gives."""
-    return options.output_audio_format or input_format(options)
-
-
 def _vad(detection: TurnDetection, form: AudioFormat, position_ms: float) -> Vad:
     return Vad(
         form.sample_rate,
@@ -522,47 +520,3 @@ def _vad(detection: TurnDetection, form: AudioFormat, position_ms: float) -> Vad
         silence_ms=500 if detection.silence_duration_ms is None else detection.silence_duration_ms,
         position_ms=position_ms,
     )
-
-
-def _with_audio(turn: MockTurn, audio: bytes, form: AudioFormat) -> MockTurn:
-    kept = (turn.audio + audio)[-form.size_of(KEPT_S * 1000) :]
-    return replace(turn, audio=kept, audio_ms=turn.audio_ms + form.duration_ms(len(audio)))
-
-
-def _with_item(turn: MockTurn, item: Item, form: AudioFormat) -> MockTurn:
-    """The turn with an item that the application added; what the assistant is made to have said is no part of it."""
-    if isinstance(item, ToolResultItem):
-        return replace(turn, tool_results=(*turn.tool_results, item))
-    if not isinstance(item, MessageItem) or item.role != "user":
-        return turn
-    for part in item.content:
-        match part:
-            case TextPart(text=text):
-                turn = replace(turn, texts=(*turn.texts, text))
-            case ImagePart():
-                turn = replace(turn, images=turn.images + 1)
-            case AudioPart(audio=audio, transcript=words):
-                turn = _with_audio(turn, audio, form)
-                turn = replace(turn, transcripts=(*turn.transcripts, words)) if words else turn
-    return turn
-
-
-def _usage(run: _Run) -> Usage:
-    """About what a vendor would have counted."""
-    turn = run.turn
-    texts = (*turn.texts, *(result.output for result in turn.tool_results))
-    heard, spoken = int(turn.audio_ms / INPUT_TOKEN_MS), int(run.audio_ms / OUTPUT_TOKEN_MS)
-    read, said = sum(map(len, texts)) // TOKEN_CHARS, -(-run.chars // TOKEN_CHARS)
-    return Usage(
-        input_tokens=heard + read,
-        output_tokens=spoken + said,
-        total_tokens=heard + read + spoken + said,
-        input_text_tokens=read,
-        input_audio_tokens=heard,
-        output_text_tokens=said,
-        output_audio_tokens=spoken,
-    )
-
-
-def _kind(message: Command) -> str:
-    return str(message.__struct_config__.tag)
