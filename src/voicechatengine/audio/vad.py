@@ -101,7 +101,7 @@ class Vad:
             self._speaking, self._quiet = True, 0
             return Edge(speaking=True, at_ms=self.position_ms - self._loud * FRAME_MS)
         self._quiet = 0 if level > needed * HYSTERESIS else self._quiet + 1
-        if self._quiet * FRAME_MS < self.silence_ms:
+        if not self._quiet or self._quiet * FRAME_MS < self.silence_ms:
             return None
         self._speaking, self._loud = False, 0
         return Edge(speaking=False, at_ms=self.position_ms - self._quiet * FRAME_MS)

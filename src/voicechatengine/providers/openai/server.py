@@ -1,0 +1,688 @@
+"""The server's side of OpenAI's realtime wire: a dialect that behaves like the service, over any provider that answers.
+
+Frames come from a client; commands go to the provider behind it, whose events become the service's messages. What the service
+does by itself is done here: session and item checks, turn detection, item ids and their order, cancelling, expiry. It makes no
+words and no sound, opens no socket and reads no clock.
+
+Sources, read 2026-11-22: https://platform.openai.com/docs/guides/realtime-conversations,
+https://platform.openai.com/docs/api-reference/realtime-server-events; recorded sessions of 2026-07; codes and texts of errors
+as users of the service report them in public issues, named where they stand.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET
+
+from voicechatengine.audio.format import AudioFormat
+from voicechatengine.audio.recode import Recoder
+from voicechatengine.errors import AudioError
+from voicechatengine.events import (
+    AudioChunk,
+    ErrorInfo,
+    Event,
+    InputTranscript,
+    ItemAdded,
+    RateLimit,
+    RateLimits,
+    ResponseCompleted,
+    ResponseStarted,
+    SpeechStarted,
+    SpeechStopped,
+    TextChunk,
+    ToolCall,
+)
+from voicechatengine.messages import (
+    AudioAppend,
+    AudioClear,
+    AudioCommit,
+    Command,
+    ItemCreate,
+    ItemDelete,
+    ItemTruncate,
+    Options,
+    ResponseCancel,
+    ResponseCreate,
+    SessionUpdate,
+)
+from voicechatengine.providers.openai import objects, wire
+from voicechatengine.providers.openai import server_session as rules
+from voicechatengine.providers.openai.server_input import InputBuffer, Speech
+from voicechatengine.providers.openai.server_items import Conversation, checked, decoded, items_of, meaning
+from voicechatengine.providers.openai.server_response import Plan, ServerResponse, Status
+from voicechatengine.providers.openai.server_session import FORMATS, Refused
+from voicechatengine.session.dialect import Close, Frame, Ids, Outgoing, Restore
+
+PCM: Final = FORMATS["audio/pcm"]
+SESSION_S: Final = 3_600  # https://platform.openai.com/docs/guides/realtime-conversations: 60 minutes
+MIN_COMMIT_MS: Final = 100
+TOKEN: Final = "wire_response_id"  # noqa: S105 - the name of a pair of metadata, by which a reply finds its request
+MAX_PAIRS: Final = 16  # of metadata
+LIMITS: Final = (
+    RateLimit("requests", 1_000, 999, 0.06),
+    RateLimit("tokens", 40_000, 38_500, 2.25),
+)
+STATUS: Final[dict[str, Status]] = {
+    "completed": "completed",
+    "interrupted": "cancelled",
+    "failed": "failed",
+    "incomplete": "incomplete",
+}
+EXPIRED: Final = "Your session hit the maximum duration of 60 minutes."  # as it comes with close code 1001
+
+
+class OpenAIServer:
+    """One client's session. The provider behind it takes and gives audio in `audio`.
+
+    `detects_turns` says that the provider finds the turns in the audio: then it is handed all of it, and its speech events are
+    passed on. Else this dialect listens itself, hands over speech alone, and asks for the replies. `limits` are told when a
+    response begins; `rate_limited` responses are refused first.
+    """
+
+    def __init__(
+        self,
+        ids: Ids,
+        *,
+        audio: AudioFormat = PCM,
+        model: str = "gpt-realtime",
+        detects_turns: bool = False,
+        expires_after_s: float = SESSION_S,
+        limits: Sequence[RateLimit] = (),
+        rate_limited: int = 0,
+    ) -> None:
+        self._ids = ids
+        self._audio = audio
+        self._model = model
+        self._detects_turns = detects_turns
+        self._expires_after_s = expires_after_s
+        self._limits = tuple(limits)
+        self._rate_limited = rate_limited
+        self._now = 0.0
+        self._out: list[Command | Outgoing] = []
+        self._session: dict[str, Any] = rules.new_session("", model, 0)
+        self._conversation_id = ids("conv")
+        self._expires_at: float | None = None
+        self._over = False
+
+        self._conversation = Conversation()
+        self._provider_ids: dict[str, str] = {}  # of an item: the wire's to the provider's
+        self._wire_ids: dict[str, str] = {}  # and back
+        self._input = InputBuffer(PCM, None)
+        self._recode = Recoder(PCM, audio)
+        self._speech_id: str | None = None  # the item that the speech of now will be
+        self._speech_ms = 0.0  # where it began
+        self._unnamed: deque[str] = deque()  # spoken items of the user that the provider has not named yet
+        self._words: dict[str, str] = {}  # of the user's items, as far as they were transcribed
+        self._lengths: dict[str, float] = {}  # of the user's items, in ms
+
+        self._active: ServerResponse | None = None  # the one of the conversation
+        self._waiting: deque[ServerResponse] = deque()  # asked for, and not begun by the provider
+        self._running: dict[str, ServerResponse] = {}  # by the provider's id
+        self._dead: set[str] = set()  # cancelled before the provider began them, by the wire's id
+        self._spoke = False
+        self._first_audio_at = 0.0
+        self._idle_at: float | None = None
+        self._handlers: dict[type[wire.Message], Callable[[Any], None]] = {
+            wire.SessionUpdate: self._session_update,
+            wire.BufferAppend: self._append,
+            wire.BufferCommit: self._commit,
+            wire.BufferClear: self._clear,
+            wire.OutputBufferClear: self._no_output_buffer,
+            wire.ItemCreate: self._item_create,
+            wire.ItemRetrieve: self._item_retrieve,
+            wire.ItemTruncate: self._item_truncate,
+            wire.ItemDelete: self._item_delete,
+            wire.ResponseCreate: self._response_create,
+            wire.ResponseCancel: self._response_cancel,
+        }
+        self._event_handlers: dict[type[Event], Callable[[Any], None]] = {
+            TextChunk: self._text,
+            AudioChunk: self._sound,
+            ToolCall: self._tool_call,
+            ResponseStarted: self._started,
+            ResponseCompleted: self._completed,
+            InputTranscript: self._transcript,
+            ItemAdded: self._item_named,
+            RateLimits: lambda message: self._tell_limits(message.limits),
+            ErrorInfo: self._failed,
+        }
+        if detects_turns:
+            self._event_handlers |= {SpeechStarted: self._heard_speech, SpeechStopped: self._heard_silence}
+
+    # ------------------------------------------------------------------ the dialect
+
+    def opened(self, now: float, /) -> Sequence[Command | Outgoing]:
+        """Greets the client, or sends it away if there is no such model."""
+        self._now = now
+        if not self._model.startswith("gpt-"):
+            # The handshake is accepted; code 4004 with this reason is what users of retired models report.
+            text = f"The model `{self._model}` does not exist or you do not have access to it."
+            self._error("model_not_found", text)
+            self._end(Close(4004, "invalid_request_error.model_not_found"))
+            return self._take()
+        self._expires_at = now + self._expires_after_s
+        self._session = rules.new_session(self._ids("sess"), self._model, int(self._expires_at))
+        self._listen()
+        self._say(wire.SessionCreated(session=msgspec.convert(self._session, objects.Session)))
+        return self._take()
+
+    def receive(self, frame: bytes | str, now: float, /) -> Sequence[Command | Outgoing]:
+        """A client's message."""
+        self._now = now
+        if self._over:
+            return ()
+        try:
+            message = wire.decode_client(frame)
+        except msgspec.ValidationError as error:
+            self._misread(frame, error)
+        except (msgspec.DecodeError, UnicodeError, RecursionError):
+            self._error("invalid_json", "The message is not valid JSON.")
+        else:
+            try:
+                self._handlers[type(message)](message)
+            except Refused as refused:
+                event_id = message.event_id if isinstance(message.event_id, str) else None
+                self._error(refused.code, refused.message, refused.param, event_id)
+        return self._take()
+
+    def send(self, message: Event, now: float, /) -> Sequence[Command | Outgoing]:
+        """An event of the provider. What the wire has no word for is not passed on."""
+        self._now = now
+        if self._over:
+            return ()
+        handler = self._event_handlers.get(type(message))
+        if handler is not None:
+            handler(message)
+        return self._take()
+
+    def closed(self, close: Close, now: float, /) -> Sequence[Command | Outgoing]:
+        """The client is gone: the provider need not go on."""
+        del close
+        self._now = now
+        if self._running or self._waiting:
+            self._out.append(ResponseCancel())
+        self._over = True
+        self._expires_at = self._idle_at = None
+        return self._take()
+
+    def deadline(self) -> float | None:
+        """When the session expires, or the user has been silent for too long."""
+        return min((at for at in (self._expires_at, self._idle_at) if at is not None), default=None)
+
+    def expired(self, now: float, /) -> Sequence[Command | Outgoing]:
+        """Ends the session at its limit; speaks up after a silence."""
+        self._now = now
+        if self._expires_at is not None and now >= self._expires_at:
+            self._error("session_expired", EXPIRED)
+            self._end(Close(1001, EXPIRED))
+        elif self._idle_at is not None and now >= self._idle_at:
+            self._idle()
+        return self._take()
+
+    def snapshot(self) -> Restore:
+        """The options of the session: a server's client brings the rest."""
+        return Restore(options=self._options(self._session))
+
+    # ------------------------------------------------------------------ writing
+
+    def _take(self) -> Sequence[Command | Outgoing]:
+        out, self._out = self._out, []
+        return out
+
+    def _say(self, message: wire.Message) -> None:
+        msgspec.structs.force_setattr(message, "event_id", self._ids("event"))
+        self._out.append(Frame(wire.encode(message)))
+
+    def _error(
+        self, code: str | None, text: str, param: str | None = None, event_id: str | None = None,
+        kind: str = "invalid_request_error",
+    ) -> None:  # fmt: skip
+        self._say(wire.Error(error=objects.ErrorDetail(kind, code, text, param, event_id)))
+
+    def _end(self, close: Close) -> None:
+        self._over = True
+        self._expires_at = self._idle_at = None
+        self._out.append(close)
+
+    def _misread(self, frame: bytes | str, error: msgspec.ValidationError) -> None:
+        try:
+            message = msgspec.json.decode(frame, type=dict[str, Any])
+        except msgspec.ValidationError:
+            return self._error("invalid_type", "Invalid type: expected an object.")
+        kind, event_id = message.get("type"), message.get("event_id")
+        event_id = event_id if isinstance(event_id, str) else None
+        if kind is None:
+            return self._error(
+                "missing_required_parameter", "Missing required parameter: 'type'.", "type", event_id
+            )
+        if kind not in wire.CLIENT_TYPES:
+            known = ", ".join(f"'{name}'" for name in wire.CLIENT_TYPES)
+            text = f"Invalid value: '{kind}'. Supported values are: {known}."
+            return self._error("invalid_value", text, "type", event_id)
+        refused = rules.refused(error, message, "")
+        return self._error(refused.code, refused.message, refused.param, event_id)
+
+    # ------------------------------------------------------------------ the session
+
+    def _options(self, session: dict[str, Any]) -> Options:
+        options = rules.options(session)
+        return options if self._detects_turns else msgspec.structs.replace(options, turn_detection=UNSET)
+
+    def _listen(self) -> None:
+        audio_in = self._session["audio"]["input"]
+        audio_format = FORMATS[audio_in["format"]["type"]]
+        detection = None if self._detects_turns else rules.turn_detection(audio_in["turn_detection"])
+        self._input.configure(audio_format, detection)
+        self._recode = Recoder(audio_format, self._audio)
+
+    def _session_update(self, message: wire.SessionUpdate) -> None:
+        change = message.session
+        rules.check_session(change)
+        if change.get("model", self._model) != self._model:
+            raise Refused("invalid_value", "The model of a session cannot be changed.", "session.model")
+        session = rules.merged(self._session, change)
+        before, after = self._session["audio"], session["audio"]
+        if self._spoke and before["output"]["voice"] != after["output"]["voice"]:
+            # https://github.com/openai/openai-python/issues/2607
+            text = "Cannot update a conversation's voice if assistant audio is present."
+            raise Refused("cannot_update_voice", text)
+        old, new = self._options(self._session).changes(), self._options(session).changes()
+        self._session = session
+        if before["input"] != after["input"]:
+            self._listen()
+            self._idle_at = None
+        changed = {name: value for name, value in new.items() if old[name] != value}
+        if changed:
+            self._out.append(SessionUpdate(Options(**changed)))
+        self._say(wire.SessionUpdated(session=msgspec.convert(session, objects.Session)))
+
+    # ------------------------------------------------------------------ the user's audio
+
+    def _append(self, message: wire.BufferAppend) -> None:
+        audio = decoded(message.audio, "audio")
+        try:
+            FORMATS[self._session["audio"]["input"]["format"]["type"]].check(audio)
+        except AudioError as error:
+            raise Refused("invalid_value", f"Invalid 'audio'. {error.message}.", "audio") from None
+        for part in self._input.feed(audio):
+            if isinstance(part, bytes):
+                self._pass_on(part)
+            elif part.began:
+                self._speech_began(part)
+            else:
+                self._speech_ended(part)
+
+    def _pass_on(self, audio: bytes) -> None:
+        if audio:
+            self._out.append(AudioAppend(self._recode(audio)))
+
+    def _speech_began(self, speech: Speech) -> None:
+        self._speech_id, self._speech_ms = self._ids("item"), speech.ms
+        self._idle_at = None
+        self._say(wire.SpeechStarted(audio_start_ms=int(speech.ms), item_id=self._speech_id))
+        if (
+            self._active is not None
+            and self._session["audio"]["input"]["turn_detection"]["interrupt_response"]
+        ):
+            self._cancel(self._active, "turn_detected")
+
+    def _speech_ended(self, speech: Speech) -> None:
+        assert self._speech_id is not None
+        self._say(wire.SpeechStopped(audio_end_ms=int(speech.ms), item_id=self._speech_id))
+        self._user_spoke(speech.ms - self._speech_ms)
+        if self._active is None and self._session["audio"]["input"]["turn_detection"]["create_response"]:
+            self._begin({})
+
+    def _user_spoke(self, length_ms: float) -> None:
+        """The buffer becomes the user's item."""
+        item_id, self._speech_id = self._speech_id or self._ids("item"), None
+        self._lengths[item_id] = length_ms
+        self._pass_on(self._input.commit())
+        self._unnamed.append(item_id)
+        self._out.append(AudioCommit())
+        self._add_spoken(item_id)
+
+    def _add_spoken(self, item_id: str) -> None:
+        item = objects.Item(
+            id=item_id,
+            type="message",
+            status="completed",
+            role="user",
+            content=[objects.Content(type="input_audio", transcript=None)],
+        )
+        previous = self._conversation.add(item)
+        self._say(wire.BufferCommitted(previous_item_id=previous, item_id=item_id))
+        self._say(wire.ItemAdded(previous_item_id=previous, item=item))
+        self._say(wire.ItemDone(previous_item_id=previous, item=item))
+
+    def _commit(self, message: wire.BufferCommit) -> None:
+        del message
+        buffered = self._input.buffered_ms
+        if buffered < MIN_COMMIT_MS:
+            raise Refused(
+                "input_audio_buffer_commit_empty",
+                "Error committing input audio buffer: buffer too small. Expected at least 100ms of audio,"
+                f" but buffer only has {buffered:.2f}ms of audio.",
+            )
+        self._user_spoke(buffered)
+
+    def _clear(self, message: wire.BufferClear) -> None:
+        del message
+        self._input.clear()
+        self._speech_id = None
+        self._out.append(AudioClear())
+        self._say(wire.BufferCleared())
+
+    def _no_output_buffer(self, message: wire.OutputBufferClear) -> None:
+        del message
+        raise Refused(
+            "invalid_value", "output_audio_buffer.clear is for WebRTC and SIP sessions only.", "type"
+        )
+
+    def _heard_speech(self, message: SpeechStarted) -> None:
+        """The provider heard the user begin."""
+        self._speech_id = self._ids("item")
+        self._idle_at = None
+        at = self._input.position_ms if message.position_ms is None else message.position_ms
+        self._say(wire.SpeechStarted(audio_start_ms=int(at), item_id=self._speech_id))
+
+    def _heard_silence(self, message: SpeechStopped) -> None:
+        """The provider heard the user end: the turn is the user's item."""
+        item_id, self._speech_id = self._speech_id or self._ids("item"), None
+        at = self._input.position_ms if message.position_ms is None else message.position_ms
+        self._say(wire.SpeechStopped(audio_end_ms=int(at), item_id=item_id))
+        self._lengths[item_id] = self._input.buffered_ms
+        self._input.clear()
+        self._unnamed.append(item_id)
+        self._add_spoken(item_id)
+        if message.item_id is not None:
+            self._named(message.item_id)
+
+    def _item_named(self, message: ItemAdded) -> None:
+        if message.kind == "speech" and message.role == "user":
+            self._named(message.item_id)
+
+    def _named(self, provider_id: str) -> None:
+        """The provider's name for the oldest spoken item that had none."""
+        if provider_id not in self._wire_ids and self._unnamed:
+            item_id = self._unnamed.popleft()
+            self._wire_ids[provider_id], self._provider_ids[item_id] = item_id, provider_id
+
+    def _transcript(self, message: InputTranscript) -> None:
+        if message.item_id is not None:
+            self._named(message.item_id)
+        item_id = self._wire_ids.get(message.item_id or "")
+        transcription = self._session["audio"]["input"]["transcription"]
+        if item_id is None or transcription is None or item_id not in self._conversation:
+            return
+        said = self._words.get(item_id, "")
+        if message.text.startswith(said) and len(message.text) > len(said):
+            self._say(wire.TranscriptionDelta(item_id=item_id, delta=message.text[len(said) :]))
+        self._words[item_id] = message.text
+        if message.final:
+            words = self._words.pop(item_id).strip()
+            content = self._conversation.get(item_id, "retrieve").content or []
+            for part in content:
+                part.transcript = words
+            seconds = round(self._lengths.get(item_id, 0.0) / 1000, 2)
+            usage = objects.TranscriptionUsage(type="duration", seconds=seconds)
+            self._say(wire.TranscriptionCompleted(item_id=item_id, transcript=words, usage=usage))
+
+    def _idle(self) -> None:
+        """Nobody spoke: the silence becomes an item, and the model speaks up. Once, until somebody speaks."""
+        self._idle_at = None
+        item_id = self._ids("item")
+        end = int(self._input.position_ms)
+        start = max(0, end - int(self._input.buffered_ms))
+        self._say(wire.TimeoutTriggered(audio_start_ms=start, audio_end_ms=end, item_id=item_id))
+        self._input.clear()
+        self._add_spoken(item_id)
+        self._begin({}, by_silence=True)
+
+    # ------------------------------------------------------------------ items
+
+    def _item_create(self, message: wire.ItemCreate) -> None:
+        item = checked(message.item, self._ids)
+        previous = message.previous_item_id if isinstance(message.previous_item_id, str) else None
+        behind = None if previous is None else self._provider_ids.get(previous, previous)
+        meant = meaning(
+            item, Recoder(FORMATS[self._session["audio"]["input"]["format"]["type"]], self._audio)
+        )
+        before = self._conversation.add(item, previous)
+        if meant is not None:
+            self._out.append(ItemCreate(meant, behind))
+        self._say(wire.ItemAdded(previous_item_id=before, item=item))
+        self._say(wire.ItemDone(previous_item_id=before, item=item))
+
+    def _item_retrieve(self, message: wire.ItemRetrieve) -> None:
+        self._say(wire.ItemRetrieved(item=self._conversation.get(message.item_id, "retrieve")))
+
+    def _item_delete(self, message: wire.ItemDelete) -> None:
+        item = self._conversation.get(message.item_id, "delete")
+        self._conversation.remove(message.item_id)
+        if not str(item.type).startswith("mcp"):
+            self._out.append(ItemDelete(self._provider_ids.get(message.item_id, message.item_id)))
+        self._say(wire.ItemDeleted(item_id=message.item_id))
+
+    def _item_truncate(self, message: wire.ItemTruncate) -> None:
+        item_id, end = message.item_id, message.audio_end_ms
+        self._conversation.truncate(item_id, message.content_index, end)
+        self._out.append(ItemTruncate(self._provider_ids.get(item_id, item_id), end))
+        self._say(wire.ItemTruncated(item_id=item_id, content_index=message.content_index, audio_end_ms=end))
+
+    def _name(self, provider_id: str | None, response: ServerResponse) -> None:
+        """Remembers which item of the provider the response's last item is."""
+        item_id = response.last_item
+        if provider_id is not None and item_id is not None and provider_id not in self._wire_ids:
+            self._wire_ids[provider_id], self._provider_ids[item_id] = item_id, provider_id
+
+    # ------------------------------------------------------------------ responses
+
+    def _response_create(self, message: wire.ResponseCreate) -> None:
+        params = message.response if isinstance(message.response, dict) else {}
+        rules.check_response(params)
+        if self._rate_limited:
+            self._rate_limited -= 1
+            text = f"Rate limit reached for {self._model}. Please try again in 1s."
+            raise Refused("rate_limit_exceeded", text)
+        if params.get("conversation") != "none" and self._active is not None:
+            raise Refused(
+                "conversation_already_has_active_response",
+                f"Conversation already has an active response in progress: {self._active.plan.response_id}."
+                " Wait until the response is finished before creating a new one.",
+            )
+        self._begin(params)
+
+    def _begin(self, params: dict[str, Any], *, by_silence: bool = False) -> None:
+        """Opens a response on the wire, and asks the provider for it."""
+        beside = params.get("conversation") == "none"
+        request = self._request(params, beside=beside)
+        response = self._open(params, beside=beside)
+        metadata = dict(request.metadata or {})
+        if len(metadata) < MAX_PAIRS:
+            metadata[TOKEN] = response.plan.response_id
+        self._waiting.append(response)
+        self._out.append(msgspec.structs.replace(request, metadata=metadata))
+        response.by_silence = by_silence
+
+    def _request(self, params: dict[str, Any], *, beside: bool) -> ResponseCreate:
+        given = params.get("input")
+        recode = Recoder(FORMATS[self._session["audio"]["input"]["format"]["type"]], self._audio)
+        items: tuple[Any, ...] | None = None
+        if given is not None:
+            found: list[Any] = []
+            for item in items_of(given, self._ids):
+                if item.type == "item_reference":
+                    item = self._conversation.get(str(item.id), "retrieve")
+                    if any(part.type == "input_audio" and not part.audio for part in item.content or ()):
+                        continue  # its audio is the provider's alone
+                meant = meaning(item, recode)
+                found += [] if meant is None else [meant]
+            items = tuple(found)
+        limit = params.get("max_output_tokens", "inf")
+        choice = params.get("tool_choice")
+        return ResponseCreate(
+            modalities=rules.modalities(params["output_modalities"])
+            if "output_modalities" in params
+            else None,
+            instructions=params.get("instructions"),
+            out_of_band=beside,
+            input=items,
+            tools=rules.tools(params["tools"]) if "tools" in params else None,
+            tool_choice=None if choice is None else rules.choice(choice),
+            max_tokens=None if limit == "inf" else limit,
+            metadata=params.get("metadata"),
+        )
+
+    def _open(self, params: dict[str, Any], *, beside: bool) -> ServerResponse:
+        session, asked = self._session, params.get("audio", {}).get("output", {})
+        output = session["audio"]["output"]
+        audio_output = {name: asked.get(name, output[name]) for name in ("format", "voice")}
+        plan = Plan(
+            response_id=self._ids("resp"),
+            conversation_id=None if beside else self._conversation_id,
+            output_modalities=params.get("output_modalities", session["output_modalities"]),
+            max_output_tokens=params.get("max_output_tokens", session["max_output_tokens"]),
+            audio_output=audio_output,
+            metadata=params.get("metadata"),
+            conversation=not beside,
+        )
+        response = ServerResponse(
+            plan,
+            say=self._say,
+            ids=self._ids,
+            conversation=self._conversation,
+            source=self._audio,
+            target=FORMATS[audio_output["format"]["type"]],
+        )
+        if not beside:
+            self._active = response
+            self._idle_at = None
+        if self._limits:
+            self._tell_limits(self._limits)
+        return response
+
+    def _tell_limits(self, limits: Sequence[RateLimit]) -> None:
+        # "Emitted at the beginning of a Response", says the reference.
+        told = [
+            objects.RateLimit(one.name, int(one.limit), int(one.remaining), one.reset_s) for one in limits
+        ]
+        self._say(wire.RateLimitsUpdated(rate_limits=told))
+
+    def _response_cancel(self, message: wire.ResponseCancel) -> None:
+        alive = [*self._waiting, *self._running.values()]
+        if isinstance(message.response_id, str):
+            found = next((one for one in alive if one.plan.response_id == message.response_id), None)
+        else:
+            found = self._active
+        if found is None:
+            raise Refused("response_cancel_not_active", "Cancellation failed: no active response found")
+        self._cancel(found, "client_cancelled")
+
+    def _cancel(self, response: ServerResponse, reason: str) -> None:
+        """Ends a response on the wire now; whatever the provider still says of it is dropped by its id."""
+        if response in self._waiting:
+            self._waiting.remove(response)
+            self._dead.add(response.plan.response_id)
+            if response.plan.conversation:
+                self._out.append(ResponseCancel())
+        for provider_id, running in list(self._running.items()):
+            if running is response:
+                del self._running[provider_id]
+                self._out.append(ResponseCancel(provider_id))
+        self._finish(response, "cancelled", objects.StatusDetails(type="cancelled", reason=reason), None)
+
+    def _text(self, message: TextChunk) -> None:
+        response = self._running.get(message.response_id or "")
+        if response is not None:
+            response.text(message.text, spoken=message.spoken, key=message.item_id)
+            self._name(message.item_id, response)
+
+    def _sound(self, message: AudioChunk) -> None:
+        response = self._running.get(message.response_id or "")
+        if response is not None:
+            if not response.spoke:
+                self._first_audio_at = self._now
+            self._spoke = True
+            response.audio(message.audio, message.format, key=message.item_id)
+            self._name(message.item_id, response)
+
+    def _tool_call(self, message: ToolCall) -> None:
+        response = self._running.get(message.response_id or "")
+        if response is not None:
+            response.call(message.call_id, message.name, message.arguments)
+            self._name(message.item_id, response)
+
+    def _started(self, message: ResponseStarted) -> None:
+        """The provider begins a reply: one that was asked for, one that was cancelled meanwhile, or one of its own accord."""
+        token = (message.metadata or {}).get(TOKEN)
+        found = next(
+            (
+                one
+                for one in self._waiting
+                if (token is None or one.plan.response_id == token)
+                and one.plan.conversation != message.out_of_band
+            ),
+            None,
+        )
+        if found is not None:
+            self._waiting.remove(found)
+        elif self._dead and (token is None or token in self._dead):
+            self._dead.discard(token or next(iter(self._dead)))
+            self._out.append(ResponseCancel(message.response_id))
+            return
+        elif token is None and self._active is None:
+            found = self._open({}, beside=message.out_of_band)
+        if found is not None:
+            self._running[message.response_id] = found
+
+    def _completed(self, message: ResponseCompleted) -> None:
+        response = self._running.pop(message.response_id, None)
+        if response is None:
+            return
+        status = STATUS[message.status]
+        details: objects.StatusDetails | None = None
+        if status == "cancelled":
+            reason = "turn_detected" if self._detects_turns else "client_cancelled"
+            details = objects.StatusDetails(type="cancelled", reason=reason)
+        elif status == "incomplete":
+            reason = "content_filter" if message.reason == "content_filter" else "max_output_tokens"
+            details = objects.StatusDetails(type="incomplete", reason=reason)
+        elif status == "failed":
+            error = objects.StatusError("server_error", "server_error", message.reason or "The model failed.")
+            details = objects.StatusDetails(type="failed", error=error)
+        self._finish(response, status, details, message)
+
+    def _finish(
+        self, response: ServerResponse, status: Status, details: objects.StatusDetails | None,
+        ended: ResponseCompleted | None,
+    ) -> None:  # fmt: skip
+        response.finish(status, details, None if ended is None else ended.usage)
+        if response is not self._active:
+            return
+        self._active = None
+        detection = self._session["audio"]["input"]["turn_detection"]
+        timeout = None if detection is None else detection.get("idle_timeout_ms")
+        if (
+            timeout is not None
+            and status == "completed"
+            and not response.by_silence
+            and not self._input.speaking
+        ):
+            played = self._first_audio_at + response.audio_ms / 1000 if response.spoke else self._now
+            self._idle_at = max(self._now, played) + timeout / 1000
+
+    def _failed(self, message: ErrorInfo) -> None:
+        """The provider has an error: of its session, or of the reply that it was asked for."""
+        self._error(message.code, message.message, kind="server_error")
+        if message.command == "response_create" and self._waiting:
+            error = objects.StatusError("server_error", message.code, message.message)
+            self._finish(
+                self._waiting.popleft(), "failed", objects.StatusDetails(type="failed", error=error), None
+            )
+        if not message.recoverable:
+            self._end(Close(1011, "server_error"))

@@ -1,0 +1,92 @@
+"""The simulators' websocket server, by aiohttp: HTTP in, handshakes and frames out. aiohttp is imported when one starts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Final
+
+from voicechatengine.errors import ConnectionError
+from voicechatengine.provider import Provider
+from voicechatengine.session.handshake import Handshake, Refusal
+from voicechatengine.simulators.faults import Faults
+from voicechatengine.simulators.service import Simulator
+from voicechatengine.simulators.vendors import vendor as vendor_of
+
+if TYPE_CHECKING:
+    from aiohttp.web import Request, StreamResponse
+
+MAX_MESSAGE: Final = 32 * 2**20  # bytes: an append may hold 15 MiB of audio in base64
+CLOSE_S: Final = 1.0  # for a client's part of the closing handshake
+NO_WEBSOCKET: Final = Refusal(
+    426, b'{"error":{"message":"This address serves a websocket.","type":"invalid_request_error"}}'
+)
+
+
+@asynccontextmanager
+async def simulator(
+    vendor: str,
+    *,
+    provider: Callable[[], Provider] | None = None,
+    faults: Faults | None = None,
+    api_key: str | None = None,
+    host: str = "127.0.0.1",
+    port: int = 0,
+    seed: int | None = None,
+) -> AsyncGenerator[Simulator]:
+    """Serves a vendor's service at ``sim.url`` until the block ends; afterwards no task and no socket is left.
+
+    `provider` makes what answers, one for each connection (default: the scripted responder). `api_key` is the one key that
+    is accepted (default: any). `port` 0 takes a free one, `seed` makes the ids repeatable. Raises `MessageError` for a vendor
+    that there is none of, and `ConnectionError` if it cannot listen there.
+    """
+    service = Simulator(vendor_of(vendor), provider=provider, faults=faults, api_key=api_key, seed=seed)
+    from aiohttp import web  # noqa: PLC0415 - a quarter of a second that most users of the library never need
+
+    async def answer(request: Request) -> StreamResponse:
+        return await _answer(service, request)
+
+    app = web.Application()
+    app.router.add_route("*", "/{path:.*}", answer)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_S)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, host, port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise ConnectionError(
+                f"the simulator cannot listen at {host}:{port} ({error.strerror})",
+                cure="choose another port, or 0 for any free one",
+                fault="application",
+            ) from error
+        service.url = f"ws://{host}:{runner.addresses[0][1]}{service.vendor.path}"
+        yield service
+    finally:
+        await service.stop()
+        await runner.cleanup()
+
+
+async def _answer(service: Simulator, request: Request) -> StreamResponse:
+    from aiohttp import web  # noqa: PLC0415 - see above
+
+    from voicechatengine.session.aiohttp_transport import WebSocketTransport  # noqa: PLC0415 - see above
+
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    handshake = Handshake(request.path, dict(request.query), headers)
+    socket = web.WebSocketResponse(timeout=CLOSE_S, max_msg_size=MAX_MESSAGE)
+    refusal = service.refuse(handshake)
+    if refusal is None and not socket.can_prepare(request):
+        refusal = NO_WEBSOCKET
+    if refusal is not None:
+        return web.Response(
+            status=refusal.status, body=refusal.body, headers=refusal.headers, content_type="application/json"
+        )
+    await socket.prepare(request)
+
+    def cut() -> None:
+        if request.transport is not None:
+            request.transport.abort()
+
+    await service.serve(handshake, WebSocketTransport(socket), cut)
+    return socket

@@ -1,0 +1,71 @@
+"""The vendors that can be simulated: for each its path, its handshake and its server dialect. One entry a vendor.
+
+A vendor's folder is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Final
+
+from voicechatengine.errors import MessageError
+from voicechatengine.provider import Provider
+from voicechatengine.session.dialect import Ids, ServerDialect
+from voicechatengine.session.handshake import Handshake, Refusal
+from voicechatengine.simulators.faults import Faults
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Vendor:
+    """How to behave like a vendor.
+
+    `path` is where a client connects, `title` how the simulator calls itself. `refuse` gives the answer to a handshake that
+    is not accepted (with the one key that is, if there is one), `rate_limited` the one to a client that is to wait so many
+    seconds. `dialect` makes the server's side of one connection over a provider.
+    """
+
+    title: str
+    path: str
+    refuse: Callable[[Handshake, str | None], Refusal | None]
+    rate_limited: Callable[[float], Refusal]
+    dialect: Callable[[Handshake, Provider, Ids, Faults], ServerDialect]
+
+
+def _openai() -> Vendor:
+    from voicechatengine.providers.openai import server, server_handshake  # noqa: PLC0415 - only when asked for
+
+    def dialect(handshake: Handshake, provider: Provider, ids: Ids, faults: Faults) -> ServerDialect:
+        return server.OpenAIServer(
+            ids,
+            audio=provider.get_audio_format(),
+            model=handshake.query.get("model", ""),
+            detects_turns=bool(provider.get_capabilities().get("turn_detection")),
+            expires_after_s=server.SESSION_S if faults.expire_after_s is None else faults.expire_after_s,
+            limits=server.LIMITS,
+            rate_limited=faults.rate_limit_responses,
+        )
+
+    return Vendor(
+        title="OpenAI",
+        path=server_handshake.PATH,
+        refuse=server_handshake.refuse,
+        rate_limited=server_handshake.rate_limited,
+        dialect=dialect,
+    )
+
+
+_VENDORS: Final[dict[str, Callable[[], Vendor]]] = {"openai": _openai}
+
+SIMULATORS: Final = tuple(_VENDORS)
+"""The names of the vendors that can be simulated."""
+
+
+def vendor(name: str) -> Vendor:
+    """The vendor of that name; raises `MessageError` naming those that there are."""
+    try:
+        return _VENDORS[name]()
+    except KeyError:
+        raise MessageError(
+            f"there is no simulator of {name!r}", field="vendor", cure=f"use one of {', '.join(SIMULATORS)}"
+        ) from None
