@@ -117,7 +117,7 @@ class MockProvider:
             if self._state is ConnectionState.CONNECTED:
                 return True
             self._record("sent", "connect", None)
-            self._settled = asyncio.Event()
+            self._settled = asyncio.Event()  # a new one: this may be another event loop
             self._hub.open()
             self._become(ConnectionState.CONNECTING)
             try:
@@ -125,6 +125,7 @@ class MockProvider:
             except (ConnectionError, asyncio.CancelledError) as error:
                 if self._state is ConnectionState.CONNECTING:
                     self._become(ConnectionState.DISCONNECTED, str(error) or "cancelled")
+                    self._hub.end()
                 raise
             session_id = self._hub.session_id = self._luck.id("sess")
             self._session = Session(
@@ -142,6 +143,8 @@ class MockProvider:
         tasks: list[asyncio.Task[None]] = []
         if self._session is not None:
             tasks += self._session.close("disconnected")
+        if self._state is ConnectionState.ERROR:
+            self._to_restore = ()  # after an error connect() goes on; after this it begins
         if self._state is not ConnectionState.DISCONNECTED:
             self._become(ConnectionState.DISCONNECTED)
         if self._outage is not None and self._outage is not asyncio.current_task():
@@ -181,8 +184,11 @@ class MockProvider:
         )
 
     async def interrupt(self) -> None:
-        """Stops the running reply; one that waits behind it begins."""
-        await self._send(ResponseCancel())
+        """Stops the running reply; one that waits behind it begins. Without a connection, none begins when it is back."""
+        if self.is_connected():
+            await self._send(ResponseCancel())
+        elif self._session is not None:
+            self._session.forget_request()
 
     async def update_session(self, **options: Unpack[SessionOptions]) -> None:
         """Changes options of the session; options under ``vendor`` are kept and reported, and do nothing."""
@@ -322,21 +328,18 @@ class MockProvider:
                 self._come_back(session, reply.outage_s), name=f"{self.config.name} outage"
             )
         else:
+            session.close("connection_lost")
             if reply.drop is not None:
-                session.close("connection_lost")
-                self._publish(
-                    ErrorInfo("connection_lost", "the mock's script cut the connection", recoverable=False)
-                )
-            else:
-                session.close("session_ended")
+                cause = "the mock's script cut the connection"
+                self._publish(ErrorInfo("connection_lost", cause, recoverable=False))
+            self._to_restore = session.history
             self._become(ConnectionState.ERROR, "the session was lost")
-            self._outage = asyncio.get_running_loop().create_task(
-                self._hub.close(), name=f"{self.config.name} end"
-            )
+            self._hub.end()
 
     async def _come_back(self, session: Session, outage_s: float) -> None:
         await asyncio.sleep(outage_s)
         self._become(ConnectionState.CONNECTED)
+        self._publish(SessionCreated(session.id, resumed=True, applied=session.options))
         self._publish(Reconnected(1, state_restored=True))
         session.resume()
 

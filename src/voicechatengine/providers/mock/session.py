@@ -161,6 +161,10 @@ class Session:
         self._held = False
         self._next()
 
+    def forget_request(self) -> None:
+        """A reply that was asked for and has not begun is not wanted any more."""
+        self._asked = None
+
     def close(self, reason: str) -> list[asyncio.Task[None]]:
         """The session is over. The tasks that are on their way out, to be waited for."""
         self._held, self._asked = True, None
