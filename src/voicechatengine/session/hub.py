@@ -25,36 +25,32 @@ class _Inbox:
     """What one reader has not read yet, bounded. The hub holds it; the reader holds its `Subscription`."""
 
     def __init__(self, hub: Hub) -> None:
-        self.queue: deque[tuple[ProviderEvent, int]] = deque()
         self.waiter: asyncio.Future[None] | None = None
         self.ended = False
         self._hub = hub
+        self._limits = hub.limits
+        self._queue: deque[tuple[ProviderEvent, int]] = deque()
         self._bytes = 0
-        self._control = 0
         self._dropped = (0, 0)  # events and bytes since the reader was last told
         self._loss = ""
 
     def put(self, event: ProviderEvent, weight: int) -> None:
         """Adds an event of that many bytes, and wakes the reader."""
-        self.queue.append((event, weight))
+        self._queue.append((event, weight))
         self._bytes += weight
-        if event.type != "audio_chunk":
-            self._control += 1
-        limits = self._hub.limits
-        if self._bytes > limits.received_bytes or self._control > limits.received_events:
-            self._shed(limits)
-        self._wake()
+        if self._bytes > self._limits.received_bytes or len(self._queue) > self._limits.received_events:
+            self._shed()
+        if self.waiter is not None:
+            self._wake()
 
     def get(self) -> ProviderEvent | None:
         """The next event, or None while there is none."""
         if self._loss:
             return self._tell()
-        if not self.queue:
+        if not self._queue:
             return None
-        event, weight = self.queue.popleft()
+        event, weight = self._queue.popleft()
         self._bytes -= weight
-        if event.type != "audio_chunk":
-            self._control -= 1
         return event
 
     def end(self) -> None:
@@ -64,31 +60,33 @@ class _Inbox:
 
     def take_over(self, other: _Inbox) -> None:
         """Begins with what the other one's reader left."""
-        self.queue, other.queue = other.queue, deque()
-        self._bytes, self._control = other._bytes, other._control
-        self._dropped, self._loss = other._dropped, other._loss
+        self._queue, other._queue = other._queue, deque()
+        self._bytes, self._dropped, self._loss = other._bytes, other._dropped, other._loss
 
     def _wake(self) -> None:
         if self.waiter is not None and not self.waiter.done():
             self.waiter.set_result(None)
 
-    def _shed(self, limits: Limits) -> None:
-        """Drops the oldest audio, down to three quarters of the limit so that the cost is spread. If that does not help,
-        nobody reads, and the subscription ends.
+    def _shed(self) -> None:
+        """Drops the oldest audio, down to three quarters of the limits so that the cost is spread.
+
+        Where audio does not make that room, nobody reads: everything goes, and a subscription ends.
         """
+        most_bytes, most_events = self._limits.received_bytes * 3 // 4, self._limits.received_events * 3 // 4
         kept: deque[tuple[ProviderEvent, int]] = deque()
-        for event, weight in self.queue:
-            if event.type == "audio_chunk" and self._bytes > limits.received_bytes * 3 // 4:
+        left = len(self._queue)
+        for event, weight in self._queue:
+            if event.type == "audio_chunk" and (self._bytes > most_bytes or left > most_events):
+                left -= 1
                 self._drop(1, weight, "the oldest audio was dropped")
             else:
                 kept.append((event, weight))
-        self.queue = kept
-        if self._bytes > limits.received_bytes or self._control > limits.received_events:
-            self._drop(len(kept), self._bytes, "everything unread was dropped, and this subscription ends")
-            self.queue = deque()
-            self._control = 0
-            self.ended = True
-            self._hub.forget(self)
+        self._queue = kept
+        if self._bytes > most_bytes or left > most_events:
+            self.ended = self._hub.forget(self)
+            end = ", and this subscription ends" if self.ended else ""
+            self._drop(left, self._bytes, f"everything unread was dropped{end}")
+            self._queue = deque()
 
     def _drop(self, events: int, size: int, loss: str) -> None:
         self._bytes -= size
@@ -152,8 +150,9 @@ class Hub:
         self.limits = limits or Limits()
         self.session_id: str | None = None
         self._clock = clock
-        self._inboxes: list[_Inbox] = []
-        self._unread: _Inbox | None = _Inbox(self)  # what nobody has read yet; None while somebody subscribes
+        # While nobody subscribes, what comes is kept in `_unread`. A tuple, so that a reader may go while events are given out.
+        self._unread: _Inbox | None = _Inbox(self)
+        self._inboxes: tuple[_Inbox, ...] = (self._unread,)
         self._handlers: dict[str, list[EventHandler]] = {}
         self._to_call: _Inbox | None = None
         self._dispatcher: asyncio.Task[None] | None = None
@@ -167,28 +166,15 @@ class Hub:
 
     def emit(self, data: Event, now: float | None = None) -> None:
         """Publishes a payload; `now` where the caller knows the time already."""
-        kind = data.__class__
-        if kind is AudioChunk:
-            event = ProviderEvent(
-                "audio_chunk", data, self._clock() if now is None else now, self.name, self.session_id
-            )
-            self.publish(event, len(data["audio"]))
-            return
-        self.publish(
-            event_of(
-                data,
-                timestamp=self._clock() if now is None else now,
-                provider=self.name,
-                session_id=self.session_id,
-            )
-        )
+        if now is None:
+            now = self._clock()
+        event = event_of(data, timestamp=now, provider=self.name, session_id=self.session_id)
+        self.publish(event, len(data.audio) if isinstance(data, AudioChunk) else CONTROL_WEIGHT)
 
     def publish(self, event: ProviderEvent, weight: int = CONTROL_WEIGHT) -> None:
         """Publishes an event; `weight` is its size in bytes for the bound on what is unread."""
         for inbox in self._inboxes:
             inbox.put(event, weight)
-        if self._unread is not None:
-            self._unread.put(event, weight)
         if self._handlers and ("*" in self._handlers or event.type in self._handlers):
             self._call_handlers(event, weight)
 
@@ -196,42 +182,45 @@ class Hub:
 
     def subscribe(self) -> Subscription:
         """A new subscription; if it is the only one, it begins with what nobody has read yet."""
-        inbox, self._unread = self._unread or _Inbox(self), None
+        if self._unread is not None:
+            inbox, self._unread = self._unread, None
+        else:
+            inbox = _Inbox(self)
+            self._inboxes += (inbox,)
         if self._closed:
             inbox.end()
-        self._inboxes.append(inbox)
         return Subscription(self, inbox)
 
     def leave(self, inbox: _Inbox) -> None:
         """A reader goes; if it was the last, what it did not read is kept for the next one."""
-        if inbox not in self._inboxes:
-            return
-        self._inboxes.remove(inbox)
-        if not self._inboxes:
-            self._unread = _Inbox(self)
+        if self.forget(inbox) and self._unread is not None:
             self._unread.take_over(inbox)
 
-    def forget(self, inbox: _Inbox) -> None:
-        """An inbox has ended by itself: nothing more is put there."""
-        if inbox is self._unread:
+    def forget(self, inbox: _Inbox) -> bool:
+        """Nothing more is put into this subscription's inbox; False if it is no subscription's, or not any more."""
+        if inbox is self._unread or inbox not in self._inboxes:
+            return False
+        self._inboxes = tuple(other for other in self._inboxes if other is not inbox)
+        if not self._inboxes:
             self._unread = _Inbox(self)
-            self._unread.take_over(inbox)
-        elif inbox in self._inboxes:
-            self._inboxes.remove(inbox)
-            if not self._inboxes:
-                self._unread = _Inbox(self)
+            self._inboxes = (self._unread,)
+        return True
 
     def open(self) -> None:
         """A session begins: from now on events can come. Subscriptions of an earlier session only read out what they have."""
         self._closed = False
-        for inbox in [inbox for inbox in self._inboxes if inbox.ended]:
-            self.forget(inbox)
+        for inbox in self._inboxes:
+            if inbox.ended:
+                self.forget(inbox)
+        if self._to_call is not None and self._to_call.ended:
+            self._to_call = self._dispatcher = None
 
     def end(self) -> None:
         """No more events will come: subscriptions and handlers end once they have what is there."""
         self._closed = True
         for inbox in self._inboxes:
-            inbox.end()
+            if inbox is not self._unread:
+                inbox.end()
         if self._to_call is not None:
             self._to_call.end()
 
@@ -239,8 +228,7 @@ class Hub:
         """`end`, and gives handlers `timeout` seconds for what is left. A cancellation cuts them off at once."""
         self.end()
         dispatcher = self._dispatcher
-        self._to_call = self._dispatcher = None
-        if dispatcher is None or dispatcher is asyncio.current_task():
+        if dispatcher is None or dispatcher.done() or dispatcher is asyncio.current_task():
             return
         try:
             await asyncio.wait([dispatcher], timeout=timeout)
@@ -255,10 +243,13 @@ class Hub:
 
     def _call_handlers(self, event: ProviderEvent, weight: int) -> None:
         if self._to_call is None:
-            self._to_call = _Inbox(self)
+            if self._closed:
+                return  # handlers hear what a session says, and the session is over
+            inbox = _Inbox(self)
             self._dispatcher = asyncio.get_running_loop().create_task(
-                self._dispatch(Subscription(self, self._to_call)), name=f"{self.name} event handlers"
+                self._dispatch(Subscription(self, inbox)), name=f"{self.name} event handlers"
             )
+            self._to_call = inbox
         self._to_call.put(event, weight)
 
     async def _dispatch(self, events: Subscription) -> None:

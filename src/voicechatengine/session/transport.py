@@ -62,7 +62,7 @@ class MemoryTransport:
         while True:
             while self._inbox:
                 entry = self._inbox.popleft()
-                if self._peer is not None and len(self._inbox) < self._window:
+                if len(self._inbox) < self._window:
                     self._room.set()
                 if isinstance(entry, Close):
                     self._ended = entry
@@ -81,8 +81,6 @@ class MemoryTransport:
         if self._ended is not None:
             raise ConnectionError("the connection is closed", code=str(self._ended.code))
         peer._put((data, binary))
-        if len(peer._inbox) >= peer._window:
-            peer._room.clear()
         while self._ended is None and not peer._room.is_set():
             await peer._room.wait()
 
@@ -111,6 +109,8 @@ class MemoryTransport:
         if self._ended is None:
             self._inbox.append(entry)
             self._arrived.set()
+            if len(self._inbox) >= self._window:
+                self._room.clear()
 
 
 def memory_pair(window: int = 256) -> tuple[MemoryTransport, MemoryTransport]:
