@@ -30,7 +30,7 @@ def messages(shared: Path, name: str) -> list[tuple[str, dict[str, Any]]]:
 def test_all_messages_of_the_vendors_package_are_known():
     assert types_of(RealtimeClientEvent) == set(wire.CLIENT_TYPES)
     assert types_of(RealtimeServerEvent) == set(wire.SERVER_TYPES)
-    assert (11, 46) == (len(wire.CLIENT_TYPES), len(wire.SERVER_TYPES))
+    assert (len(wire.CLIENT_TYPES), len(wire.SERVER_TYPES)) == (11, 46)
 
 
 @pytest.mark.parametrize("name", RECORDINGS)
@@ -49,7 +49,7 @@ def test_a_message_with_only_its_type_is_tolerated_from_a_server():
 def test_the_betas_names_are_the_same_messages():
     delta = wire.decode_server(b'{"type":"response.audio.delta","delta":"AAAA","response_id":"r"}')
     assert isinstance(delta, wire.AudioDelta)
-    assert "AAAA" == delta.delta
+    assert delta.delta == "AAAA"
 
 
 def test_an_unknown_type_is_refused():

@@ -237,7 +237,7 @@ class Response(Wire):
     status: str | None = None  # in_progress, completed, cancelled, failed, incomplete
     status_details: StatusDetails | None = None
     output: list[Item] | None = None
-    conversation_id: str | None = None
+    conversation_id: Maybe[str] = UNSET  # null: out of band
     output_modalities: list[str] | None = None
     max_output_tokens: int | str | None = None
     audio: Maybe[Audio] = UNSET

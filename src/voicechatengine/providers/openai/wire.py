@@ -587,6 +587,8 @@ SERVER_TYPES: Final[dict[str, type[Message]]] = {
     str(kind.__struct_config__.tag): kind for kind in get_args(ServerMessage)
 }
 
+BETA_TYPES: Final = frozenset(str(kind.__struct_config__.tag) for kind in get_args(BetaMessage))
+
 encode = msgspec.json.Encoder().encode
 """A message as UTF-8 JSON; `type` comes first."""
 

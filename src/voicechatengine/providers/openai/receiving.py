@@ -1,0 +1,350 @@
+"""What each message of the service tells. Free functions over the connection's `State`, and the table of them.
+
+They take any order and leave out what is missing; the grammar of events is kept by `replies`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+from msgspec import UNSET
+from pybase64 import b64decode
+
+from voicechatengine.errors import ProviderError
+from voicechatengine.events import (
+    ErrorInfo,
+    InputTranscript,
+    SessionCreated,
+    SessionUpdated,
+    SpeechStarted,
+    SpeechStopped,
+    UsageReport,
+    VendorMessage,
+)
+from voicechatengine.messages import Role, ToolCallItem, ToolResultItem
+from voicechatengine.providers.openai import decode, encode, objects, sending, wire
+from voicechatengine.providers.openai.replies import Kind, Reply, Status, remember
+from voicechatengine.providers.openai.state import Output, State
+
+STATUS: Final[dict[str | None, Status]] = {
+    "cancelled": "interrupted",
+    "failed": "failed",
+    "incomplete": "incomplete",
+}
+"""How a response ended; all else is completed."""
+
+KINDS: Final[dict[str, Kind]] = {
+    "message": "message",
+    "function_call": "tool_call",
+    "function_call_output": "tool_result",
+}
+"""The kinds of item that have a common meaning."""
+
+ROLES: Final[dict[object, Role]] = {"user": "user", "system": "system"}
+
+
+def created(state: State, message: wire.SessionCreated, now: float, out: list[Output]) -> None:
+    """The session is there: sets its options, replays the history, asks for the reply that is owed."""
+    session = message.session
+    if state.session_id:
+        updated(state, message, now, out)
+        return
+    state.session_id = session.id or state.ids("sess")
+    # A limit in the past is another clock's.
+    state.expires_at = session.expires_at if session.expires_at and session.expires_at > now else None
+    state.post(wire.SessionUpdate(session=encode.opening(state.options)), "session_update", out)
+    restore = state.restore
+    for index, item in enumerate(restore.history):
+        try:
+            encoded = encode.replayed(item, state.input)
+        except ProviderError as error:
+            out.append(ErrorInfo("history_item_lost", f"item {index} of the history: {error}"))
+            continue
+        if encoded is None:
+            continue
+        known = state.replies.items.get(item.id)
+        fits = 0 < len(item.id) <= encode.ID_LENGTH and known is None
+        encoded.id = item.id if fits else state.ids("item")
+        added = state.replies.item(encoded.id)
+        added.announced = added.written = True
+        if isinstance(item, ToolResultItem):
+            remember(state.replies.calls, item.call_id, value=False)
+        elif isinstance(item, ToolCallItem):
+            remember(state.replies.calls, item.call_id, value=True)
+        state.post(wire.ItemCreate(item=encoded), "session_create", out)
+    if restore.reply_owed is not None:
+        sending.ask(state, restore.reply_owed, now, out)
+    out.append(SessionCreated(state.session_id, applied=decode.applied(session)))
+
+
+def updated(
+    state: State, message: wire.SessionCreated | wire.SessionUpdated, _now: float, out: list[Output]
+) -> None:
+    out.append(SessionUpdated(state.session_id, applied=decode.applied(message.session)))
+
+
+def error(state: State, message: wire.Error, now: float, out: list[Output]) -> None:
+    """Something was refused. Two refusals are only races, and are absorbed."""
+    detail = message.error
+    kind = state.sent.pop(detail.event_id or "", None)
+    if detail.code == "response_cancel_not_active":
+        return
+    active = detail.code == "conversation_already_has_active_response"
+    request = state.requests.refused(detail.event_id, active=active)
+    if kind in ("audio_commit", "activity_end") and request is None:
+        state.commits = max(0, state.commits - 1)
+    if not (active and request is not None):
+        out.append(decode.error(detail, kind or (request.kind if request is not None else None)))
+    state.ask_held(now, out)
+
+
+def limits(state: State, message: wire.RateLimitsUpdated, _now: float, out: list[Output]) -> None:
+    out.append(decode.rate_limits(message.rate_limits))
+
+
+def speech_started(state: State, message: wire.SpeechStarted, _now: float, out: list[Output]) -> None:
+    if state.answers():
+        state.requests.speaking()
+    out.append(SpeechStarted(message.audio_start_ms, message.item_id or None))
+
+
+def speech_stopped(state: State, message: wire.SpeechStopped, now: float, out: list[Output]) -> None:
+    if state.answers():
+        state.requests.spoken(now, committed=False)
+    out.append(SpeechStopped(message.audio_end_ms, message.item_id or None))
+
+
+def committed(state: State, message: wire.BufferCommitted, now: float, out: list[Output]) -> None:
+    """Audio became an item. The service answers what it committed itself, and not what we committed."""
+    if state.commits:
+        state.commits -= 1
+    else:
+        state.buffered = 0
+        if state.answers():
+            state.requests.spoken(now, committed=True)
+    state.announce(message.item_id, "user", message.previous_item_id, "speech", out)
+
+
+def cleared(state: State, message: wire.BufferCleared, now: float, out: list[Output]) -> None:
+    state.requests.no_turn()
+    out.append(VendorMessage("input_audio_buffer.cleared", {"event_id": message.event_id}))
+    state.ask_held(now, out)
+
+
+def item(
+    state: State, message: wire.ItemAdded | wire.ItemCreated | wire.ItemDone, _now: float, out: list[Output]
+) -> None:
+    item = message.item
+    kind = KINDS.get(item.type or "message")
+    if kind is None:
+        out.append(VendorMessage(str(message.__struct_config__.tag), msgspec.to_builtins(message)))
+        return
+    role: Role = "assistant" if kind == "tool_call" else "user"
+    if kind == "message":
+        role = ROLES.get(item.role, "assistant")
+        if role == "user" and any(part.type == "input_audio" for part in item.content or ()):
+            kind = "speech"
+    # The previous item of a `done` is not to be trusted: recordings have null there.
+    previous = None if isinstance(message, wire.ItemDone) else message.previous_item_id
+    state.announce(item.id or "", role, previous, kind, out)
+
+
+def heard(state: State, message: wire.TranscriptionDelta, _now: float, out: list[Output]) -> None:
+    item = state.replies.item(message.item_id)
+    if item.final or not message.delta:
+        return
+    item.words += message.delta
+    out.append(InputTranscript(item.words.lstrip(), final=False, item_id=message.item_id or None))
+
+
+def transcript(state: State, message: wire.TranscriptionCompleted, _now: float, out: list[Output]) -> None:
+    item = state.replies.item(message.item_id)
+    item_id = message.item_id or None
+    if not item.final or item_id is None:
+        item.final, item.words = item_id is not None, ""
+        out.append(InputTranscript(message.transcript.strip(), final=True, item_id=item_id))
+    if message.usage:
+        usage = decode.transcription_usage(message.usage)
+        out.append(UsageReport(usage, "transcription", item_id=item_id))
+
+
+def transcript_failed(
+    state: State, message: wire.TranscriptionFailed, _now: float, out: list[Output]
+) -> None:
+    why = message.error.message or message.error.code or "no reason given"
+    out.append(ErrorInfo("transcription_failed", f"the words of {message.item_id} are not known: {why}"))
+
+
+def began(state: State, message: wire.ResponseCreated, now: float, out: list[Output]) -> None:
+    body = message.response
+    conversation = body.conversation_id
+    in_conversation = None if conversation is UNSET else conversation is not None
+    response_id = body.id or state.ids("resp")
+    if response_id in state.replies.open:
+        return
+    if state.replies.has_ended(response_id):
+        out.append(VendorMessage("response.created", msgspec.to_builtins(message)))
+        return
+    state.begin(response_id, now, out, in_conversation=in_conversation, metadata=body.metadata)
+
+
+def audio(state: State, message: wire.AudioDelta, now: float, out: list[Output]) -> None:
+    replies = state.replies
+    reply = replies.open.get(message.response_id)
+    if reply is None or reply.cut:
+        reply = state.reply(message.response_id, now, out)
+        if reply is None:
+            return
+    try:
+        # Strict, which is the fast way too: the lenient one looks at each character.
+        audio = b64decode(message.delta, None, True)
+    except ValueError as error:
+        out.append(ErrorInfo("invalid_audio", f"the server sent audio that is no base64: {error}"))
+        return
+    chunk = replies.audio(reply, message.item_id, audio)
+    if chunk is not None:
+        out.append(chunk)
+
+
+def text(state: State, message: wire.TextDelta, now: float, out: list[Output]) -> None:
+    words(state, message, message.delta, now, out, spoken=False)
+
+
+def text_done(state: State, message: wire.TextDone, now: float, out: list[Output]) -> None:
+    words(state, message, message.text, now, out, spoken=False, whole=True)
+
+
+def spoken(state: State, message: wire.TranscriptDelta, now: float, out: list[Output]) -> None:
+    words(state, message, message.delta, now, out, spoken=True)
+
+
+def spoken_done(state: State, message: wire.TranscriptDone, now: float, out: list[Output]) -> None:
+    words(state, message, message.transcript, now, out, spoken=True, whole=True)
+
+
+def words(
+    state: State,
+    message: wire.TextDelta | wire.TextDone | wire.TranscriptDelta | wire.TranscriptDone,
+    text: str,
+    now: float,
+    out: list[Output],
+    *,
+    spoken: bool,
+    whole: bool = False,
+) -> None:
+    reply = state.reply(message.response_id, now, out)
+    if reply is not None:
+        place = (message.item_id, message.content_index, spoken)
+        state.replies.text(reply, place, text, out, whole=whole)
+
+
+def arguments(state: State, message: wire.ArgumentsDone, now: float, out: list[Output]) -> None:
+    reply = state.reply(message.response_id, now, out)
+    if reply is not None:
+        item = objects.Item(
+            id=message.item_id, call_id=message.call_id, name=message.name, arguments=message.arguments
+        )
+        state.replies.call(reply, item, out)
+
+
+def output_added(state: State, message: wire.OutputItemAdded, now: float, out: list[Output]) -> None:
+    reply = state.reply(message.response_id, now, out)
+    item = message.item
+    if reply is not None and item.type == "function_call" and item.id:
+        reply.functions[item.id] = (item.call_id or "", item.name or "")
+
+
+def output_done(state: State, message: wire.OutputItemDone, now: float, out: list[Output]) -> None:
+    reply = state.reply(message.response_id, now, out)
+    if reply is not None:
+        output(state, reply, message.item, out)
+
+
+def output(state: State, reply: Reply, item: objects.Item, out: list[Output]) -> None:
+    """An item as a whole: tells what no message before told."""
+    item_id = item.id or ""
+    if item.type == "function_call":
+        state.replies.call(reply, item, out)
+    elif item.type == "message" and not any(place[0] == item_id for place in reply.texts):
+        for index, part in enumerate(item.content or ()):
+            state.replies.text(reply, (item_id, index, True), part.transcript or "", out, whole=True)
+            state.replies.text(reply, (item_id, index, False), part.text or "", out, whole=True)
+
+
+def done(state: State, message: wire.ResponseDone, now: float, out: list[Output]) -> None:
+    """A response is over. One without an id is the one that has run longest: they end in the order in which they began."""
+    body = message.response
+    response_id = body.id or next(iter(state.replies.open), "")
+    if state.replies.has_ended(response_id):
+        return
+    reply = state.replies.open.get(response_id)
+    if reply is None:
+        conversation = body.conversation_id
+        known = None if conversation is UNSET else conversation is not None
+        reply = state.begin(
+            response_id or state.ids("resp"), now, out, in_conversation=known, metadata=body.metadata
+        )
+    if not reply.cut:
+        for item in body.output or ():
+            output(state, reply, item, out)
+    details = body.status_details or objects.StatusDetails()
+    failure = details.error or objects.StatusError()
+    reason = details.reason or failure.code or failure.type or None
+    status = STATUS.get(body.status, "completed")
+    if status == "failed":
+        told = objects.ErrorDetail(
+            type=failure.type or None,
+            code=failure.code or failure.type or "response_failed",
+            message=failure.message or "the response failed",
+        )
+        out.append(decode.error(told))
+    if status == "interrupted" and reason == "turn_detected" and state.answers() and not reply.beside:
+        state.requests.drop()
+    usage = decode.usage(body.usage) if body.usage is not None else None
+    state.end(reply, out, status, reason, usage=usage, metadata=body.metadata)
+    state.ask_held(now, out)
+
+
+def nothing(state: State, message: wire.Message, _now: float, out: list[Output]) -> None:
+    """What other messages tell already."""
+
+
+HANDLERS: Final[dict[type, Callable[[State, Any, float, list[Output]], None]]] = {
+    wire.AudioDelta: audio,
+    wire.BetaAudioDelta: audio,
+    wire.TextDelta: text,
+    wire.BetaTextDelta: text,
+    wire.TextDone: text_done,
+    wire.BetaTextDone: text_done,
+    wire.TranscriptDelta: spoken,
+    wire.BetaTranscriptDelta: spoken,
+    wire.TranscriptDone: spoken_done,
+    wire.BetaTranscriptDone: spoken_done,
+    wire.ArgumentsDone: arguments,
+    wire.OutputItemAdded: output_added,
+    wire.OutputItemDone: output_done,
+    wire.ResponseCreated: began,
+    wire.ResponseDone: done,
+    wire.SessionCreated: created,
+    wire.SessionUpdated: updated,
+    wire.Error: error,
+    wire.RateLimitsUpdated: limits,
+    wire.SpeechStarted: speech_started,
+    wire.SpeechStopped: speech_stopped,
+    wire.BufferCommitted: committed,
+    wire.BufferCleared: cleared,
+    wire.ItemAdded: item,
+    wire.ItemCreated: item,
+    wire.ItemDone: item,
+    wire.TranscriptionDelta: heard,
+    wire.TranscriptionCompleted: transcript,
+    wire.TranscriptionFailed: transcript_failed,
+    wire.ContentPartAdded: nothing,
+    wire.ContentPartDone: nothing,
+    wire.ArgumentsDelta: nothing,
+    wire.AudioDone: nothing,
+    wire.BetaAudioDone: nothing,
+}
+"""What each message does; one that is not here has no common meaning."""
