@@ -6,6 +6,7 @@ import asyncio
 import audioop
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any, TypeVar, cast
 
 import pytest
@@ -685,6 +686,26 @@ async def test_with_turn_detection_speech_is_found_and_answered(form: AudioForma
     assert [added.item_id for added in listener.all(ItemAdded) if added.kind == "speech"] == ids
     # 300 ms from before the speech, the speech, and the 500 ms of silence that ended it
     assert [turn.audio_ms for turn in turns] == pytest.approx([1700, 1700], abs=80)
+
+
+@given(st.lists(st.integers(0, 150_000), max_size=4))
+@settings(max_examples=25, deadline=None)
+def test_it_does_not_matter_in_what_pieces_audio_comes(cuts: list[int]) -> None:
+    audio = (tone(PCM, 700) + PCM.silence(800)) * 2
+    edges = sorted({0, *(2 * min(cut, len(audio) // 2) for cut in cuts), len(audio)})
+
+    async def play() -> tuple[list[float | None], list[str]]:
+        async with talking(MockConfig(detect_turns=True)) as (provider, listener):
+            for start, end in pairwise(edges):
+                await provider.send_audio(audio[start:end])
+            await asyncio.sleep(60)
+        return [mark.position_ms for mark in listener.all(SpeechStarted)], [
+            words.text for words in listener.all(InputTranscript)
+        ]
+
+    marks, words = run_virtual(play())
+    assert marks == pytest.approx([0, 1500], abs=40)
+    assert words == ["(1.2 s of speech)", "(1.5 s of speech)"]
 
 
 async def test_speech_interrupts_a_running_reply_and_drops_what_waits() -> None:

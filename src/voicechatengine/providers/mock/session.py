@@ -14,9 +14,7 @@ from typing import Any, ClassVar, Final, Literal
 import msgspec
 from msgspec import UNSET
 
-from voicechatengine.audio.convert import convert as convert_audio
 from voicechatengine.audio.format import AudioFormat
-from voicechatengine.audio.vad import Vad
 from voicechatengine.conversation import Conversation
 from voicechatengine.errors import ProviderError
 from voicechatengine.events import (
@@ -56,8 +54,8 @@ from voicechatengine.messages import (
     ToolCallItem,
     ToolResult,
     ToolResultItem,
-    TurnDetection,
 )
+from voicechatengine.providers.mock.listening import Ear
 from voicechatengine.providers.mock.script import (
     Luck,
     MockCall,
@@ -68,7 +66,6 @@ from voicechatengine.providers.mock.script import (
     written,
 )
 from voicechatengine.providers.mock.turn import (
-    KEPT_S,
     TOKEN_CHARS,
     input_format,
     output_format,
@@ -81,7 +78,6 @@ from voicechatengine.providers.mock.turn import (
 log = logging.getLogger("voicechatengine")
 
 BESIDE: Final = 8  # responses out of band at one time
-PADDING_MS: Final = 300  # of audio that is kept from before speech, where turn detection says nothing
 
 Ending = Literal["completed", "interrupted", "failed", "incomplete"]
 
@@ -129,9 +125,7 @@ class Session:
         self._held = False  # the connection is away: nothing begins
         self._turn = MockTurn()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._audio = bytearray()  # not yet part of a turn
-        self._input_ms = 0.0  # where in the session's input `_audio` ends
-        self._vad: Vad | None = None
+        self._ear = Ear()
         self._speech_id: str | None = None
 
     @property
@@ -187,8 +181,8 @@ class Session:
     def _update(self, message: SessionUpdate) -> None:
         change = message.options
         if change.turn_detection is not UNSET or change.input_audio_format is not UNSET:
-            self._vad = self._speech_id = None
-            self._audio.clear()
+            self._ear.retune()
+            self._speech_id = None
         self.options = self.options.merged(change)
         self._tell(SessionUpdated(self.id, applied=self.options))
 
@@ -200,19 +194,17 @@ class Session:
         self._create(ItemCreate(ToolResultItem(message.call_id, message.output)))
 
     def _clear(self, _: AudioClear) -> None:
-        self._audio.clear()
+        self._ear.forget()
         self._speech_id = None
-        if self._vad is not None:
-            self._vad.reset()
 
     def _commit_now(self, _: AudioCommit) -> None:
-        if self._audio:
+        if self._ear:
             self._commit()
         else:
             self._error("audio_commit_empty", "there is no audio to commit", "audio_commit")
 
     def _activity_end(self, _: ActivityEnd) -> None:
-        if self._audio:
+        if self._ear:
             self._commit()
         self._ask(ResponseCreate())
 
@@ -288,48 +280,25 @@ class Session:
     # -- listening
 
     def _listen(self, message: AudioAppend) -> None:
-        audio, form = message.audio, self.input_format
-        pcm = convert_audio(audio, form, AudioFormat("pcm16", form.sample_rate))  # first: it may raise
-        began_ms = self._input_ms
-        self._audio += audio
-        self._input_ms += form.duration_ms(len(audio))
-        detection = self.options.turn_detection
-        if not isinstance(detection, TurnDetection):
-            self._forget(KEPT_S * 1000)
-            return
-        if self._vad is None:
-            self._vad = _vad(detection, form, began_ms)
-        padding = PADDING_MS if detection.prefix_padding_ms is None else detection.prefix_padding_ms
-        for edge in self._vad.feed(pcm):
+        detection = self.options.turn_detection or None
+        for edge in self._ear.hear(message.audio, self.input_format, detection):
             if edge.speaking:
-                self._forget(self._input_ms - edge.at_ms + padding)
                 self._speech_id = self._luck.id("item")
                 self._emit(SpeechStarted(edge.at_ms, self._speech_id))
-                if detection.interrupt_response:
+                if detection is not None and detection.interrupt_response:
                     self._asked = None
                     if self._current is not None:
                         self._cut(self._current, "turn_detected")
             else:
                 self._emit(SpeechStopped(edge.at_ms, self._speech_id))
                 self._commit()
-                if detection.create_response:
+                if detection is not None and detection.create_response:
                     self._ask(ResponseCreate())
-        # Speech is known 60 ms after it began, so a little more than the padding has to be at hand.
-        self._forget(KEPT_S * 1000 if self._speech_id else padding + 2 * form.frame_ms + 100)
-
-    def _forget(self, kept_ms: float) -> None:
-        """Drops audio that is older than that."""
-        surplus = len(self._audio) - self.input_format.size_of(kept_ms)
-        if surplus > 0:
-            del self._audio[:surplus]
 
     def _commit(self) -> None:
         """What was heard becomes the user's item."""
         item_id, self._speech_id = self._speech_id or self._luck.id("item"), None
-        if self._vad is not None:
-            self._vad.reset()
-        audio, form = bytes(self._audio), self.input_format
-        self._audio.clear()
+        audio, form = self._ear.take(), self.input_format
         self._place(item_id, "user", "speech")
         turn = with_audio(self._turn, audio, form)
         if self.options.transcription is not UNSET and self.options.transcription is not None:
@@ -409,7 +378,7 @@ class Session:
             self._end(run, "failed", "reply_failed")
             return
         if status == "interrupted":
-            self._emit(SpeechStarted(self._input_ms))
+            self._emit(SpeechStarted(self._ear.position_ms))
             self._asked = None
             self._cut(run, "turn_detected")
         elif reply.drop is not None and reason == "connection_lost":
@@ -515,12 +484,3 @@ class Session:
         ItemDelete: _correct,
     }
     """What each command does; the beginning of an activity tells the mock nothing that its audio does not."""
-
-
-def _vad(detection: TurnDetection, form: AudioFormat, position_ms: float) -> Vad:
-    return Vad(
-        form.sample_rate,
-        threshold=0.5 if detection.threshold is None else detection.threshold,
-        silence_ms=500 if detection.silence_duration_ms is None else detection.silence_duration_ms,
-        position_ms=position_ms,
-    )
