@@ -261,10 +261,11 @@ class VoiceEngine:
         try:
             await self._talk.run()
         except ConnectionError as error:
-            # A send fails as soon as the session is over; why it is over may still be on its way here.
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(FAREWELL_S):
-                    await self._over.wait()
+            if not self._provider.is_connected():
+                # A send fails as soon as the session is over; why it is over may still be on its way here.
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(FAREWELL_S):
+                        await self._over.wait()
             raise self._error or error from None
         finally:
             self._talk = None

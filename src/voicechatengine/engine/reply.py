@@ -38,6 +38,7 @@ _BY_WORD: Final[tuple[tuple[tuple[str, ...], type[ProviderError]], ...]] = (
     (("expired",), SessionExpiredError),
     (("timeout", "deadline"), DeadlineError),
     (("protocol",), ProtocolError),
+    (("connection", "disconnected", "session_ended"), ConnectionError),
 )
 """Words that occur in error codes, and what they mean. The first that fits counts."""
 
