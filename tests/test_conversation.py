@@ -165,6 +165,22 @@ def test_a_deleted_item_is_gone_and_an_unknown_one_harms_nothing():
     assert fold(ItemCreate(said("x", key="1")), ItemDelete("1"), ItemDelete("2")).items() == ()
 
 
+def test_calls_and_results_are_deleted_by_their_items_ids():
+    conversation = fold(
+        ToolCall("c1", "f", "{}", item_id="i1"),
+        ItemCreate(ToolResultItem("c1", "1", id="i2")),
+        ItemDelete("i2"),
+    )
+    assert conversation.items() == (ToolCallItem("c1", "f", "{}", id="i1"),)
+    conversation.apply(ItemDelete("i1"))
+    assert conversation.items() == ()
+
+
+def test_a_call_in_a_history_waits_for_its_result():
+    conversation = fold(SessionCreate(history=(ToolCallItem("c1", "f", "{}"),)))
+    assert conversation.pending_calls() == ("c1",)
+
+
 def test_a_history_to_start_from_is_taken_as_it_is():
     history = (
         said("hi", key="1"),

@@ -212,20 +212,25 @@ class Conversation:
             self._remove(call)
 
     def _result(self, data: ToolResult) -> None:
-        self._calls.pop(data.call_id, None)
-        key = f"result of {data.call_id}"
+        self._settle(ToolResultItem(data.call_id, data.output))
+
+    def _settle(self, item: ToolResultItem) -> None:
+        self._calls.pop(item.call_id, None)
+        key = f"result of {item.call_id}"
         if key not in self._entries:
-            self._add(_Entry(key, "user", fixed=ToolResultItem(data.call_id, data.output)))
+            self._add(_Entry(key, "user", fixed=item))
 
     def _create(self, data: ItemCreate) -> None:
         item = data.item
         if isinstance(item, ToolResultItem):
-            self._result(ToolResult(item.call_id, item.output))
+            self._settle(item)
             return
         role: Role = item.role if isinstance(item, MessageItem) else "assistant"
         key = item.call_id if isinstance(item, ToolCallItem) else item.id or f"item-{len(self._order)}"
         if key in self._entries:
             return
+        if isinstance(item, ToolCallItem):
+            self._calls[item.call_id] = item.name
         entry = self._add(_Entry(key, role, fixed=item))
         before = self._entries.get(data.previous_item_id or "")
         if before is not None or data.previous_item_id == "root":
@@ -244,7 +249,11 @@ class Conversation:
         entry.cut = entry.interrupted = True
 
     def _delete(self, data: ItemDelete) -> None:
-        self._remove(data.item_id)
+        # Calls and results are kept by their call's id; who deletes one knows the item's.
+        named = (
+            entry.key for entry in self._order if entry.fixed is not None and entry.fixed.id == data.item_id
+        )
+        self._remove(data.item_id if data.item_id in self._entries else next(named, ""))
 
     def _begin(self, data: SessionCreate) -> None:
         for item in data.history:

@@ -11,7 +11,6 @@ import asyncio
 import contextlib
 import logging
 import random
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -60,6 +59,7 @@ from voicechatengine.messages import (
 )
 from voicechatengine.provider import EventHandler, ProviderConfig, SessionOptions, session_options
 from voicechatengine.session.backoff import Backoff
+from voicechatengine.session.clock import loop_clock
 from voicechatengine.session.dialect import ClientDialect, Close, Endpoint, Ids, Restore
 from voicechatengine.session.hub import Hub
 from voicechatengine.session.link import Link
@@ -107,7 +107,7 @@ class Runtime(Generic[C]):
         self._config = config
         self._vendor = vendor
         self._rng = rng or random.Random()
-        self._clock = clock or _monotonic_unix()
+        self._clock = clock or loop_clock()
         self._connector = connector or self._websocket
         self._options = config.options()
         vendor.check(self._options)
@@ -491,7 +491,9 @@ class Runtime(Generic[C]):
         if self._state is ConnectionState.ERROR:
             self._change(ConnectionState.DISCONNECTED, "disconnected")
         if supervisor is not None:
-            self._conversation = Conversation(self._format)  # after ERROR, connect() goes on; after disconnect(), it begins
+            self._conversation = Conversation(
+                self._format
+            )  # after ERROR, connect() goes on; after disconnect(), it begins
         await self._hub.close(self._config.timeouts.close)
 
     def _change(self, state: ConnectionState, reason: str) -> None:
@@ -516,12 +518,6 @@ class Runtime(Generic[C]):
 
         timeouts = self._config.timeouts
         return await connect_websocket(endpoint, ping=timeouts.ping, close=timeouts.close)
-
-
-def _monotonic_unix() -> Callable[[], float]:
-    """Unix seconds that never step back: the wall's time at the start, and the monotonic clock from there."""
-    start = time.time() - time.monotonic()
-    return lambda: start + time.monotonic()
 
 
 def _error_of(info: ErrorInfo) -> ConnectionError:

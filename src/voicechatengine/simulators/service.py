@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 
 from voicechatengine.provider import Provider
-from voicechatengine.providers.mock.provider import loop_clock
+from voicechatengine.session.clock import loop_clock
 from voicechatengine.session.dialect import Close, Ids
 from voicechatengine.session.handshake import Handshake, Refusal
 from voicechatengine.session.transport import Transport

@@ -7,7 +7,6 @@ done to it. It knows no vendor and opens no socket.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from typing import Any, Final, Literal
@@ -54,6 +53,7 @@ from voicechatengine.provider import EventHandler, SessionOptions, session_optio
 from voicechatengine.providers.mock.script import Luck, MockConfig, MockRecord, MockReply, Script
 from voicechatengine.providers.mock.session import Session
 from voicechatengine.providers.mock.turn import input_format
+from voicechatengine.session.clock import loop_clock
 from voicechatengine.session.hub import Hub
 
 FORMATS: Final = tuple(
@@ -358,20 +358,6 @@ class MockProvider:
         self._recorded_bytes += _size(payload)
         while self._recorded_bytes > self.config.recorded_bytes:
             self._recorded_bytes -= _size(self._recording.popleft().payload)
-
-
-def loop_clock() -> Callable[[], float]:
-    """Unix seconds that never step back, in the time of the running loop."""
-    offset: float | None = None
-
-    def now() -> float:
-        nonlocal offset
-        running = asyncio.get_running_loop().time()
-        if offset is None:
-            offset = time.time() - running
-        return running + offset
-
-    return now
 
 
 def _size(payload: object) -> int:
