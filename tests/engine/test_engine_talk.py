@@ -73,6 +73,8 @@ class Puppet:
 
     def tell(self, *events: Event) -> None:
         for event in events:
+            if isinstance(event, StateChanged):
+                self.up = event.state is ConnectionState.CONNECTED
             self.hub.emit(event)
 
     def tells_at(self, *events: tuple[float, Event]) -> None:
@@ -550,6 +552,7 @@ async def test_the_end_of_the_session_is_raised_with_its_reason(when: float):
         await talk(puppet, source, sink)
     assert now() == pytest.approx(when)
     assert (source.closed, sink.closed) == (1, 1)
+    assert puppet.of("item_truncate") == []  # there is nobody to tell
 
 
 async def test_a_send_that_fails_waits_for_the_reason():

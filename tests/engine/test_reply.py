@@ -25,7 +25,8 @@ from voicechatengine import (
     ToolCall,
     Usage,
 )
-from voicechatengine.engine.reply import Gathering, error_of
+from voicechatengine.engine.reply import Gathering
+from voicechatengine.failures import error_of
 
 FORMAT = AudioFormat(sample_rate=16_000)
 

@@ -1,9 +1,9 @@
 """Microphone and speaker of this machine, through `sounddevice` (PortAudio), which loads when a stream is first opened.
 
 PortAudio calls back on a thread of its own; here its calls become reads and writes of the event loop. There is no echo
-cancellation: no package for it is both well kept and simple to install everywhere, so `VoiceEngine.run` mutes the
-microphone while the speaker plays, unless told that the listener wears headphones. The stream factory can be given, so
-that all of this runs without a device.
+cancellation: small packages for it (pyaec, aec-audio-processing) have had a handful of releases, the well kept one (livekit)
+brings a whole WebRTC client along. So `VoiceEngine.run` mutes the microphone while the speaker plays, unless told that the
+listener wears headphones. The stream factory can be given, so that all of this runs without a device.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from msgspec import UNSET
 from voicechatengine.conversation import Conversation
 from voicechatengine.engine.io import AudioSink, AudioSource
 from voicechatengine.engine.metrics import Metrics, MetricsFold
-from voicechatengine.engine.reply import Gathering, Reply, error_of
+from voicechatengine.engine.reply import Gathering, Reply
 from voicechatengine.engine.talk import Talk
 from voicechatengine.errors import ConnectionError, DeadlineError, MessageError, ProviderError
 from voicechatengine.events import (
@@ -32,6 +32,7 @@ from voicechatengine.events import (
     SessionUpdated,
     StateChanged,
 )
+from voicechatengine.failures import error_of
 from voicechatengine.messages import (
     ActivityEnd,
     ActivityStart,

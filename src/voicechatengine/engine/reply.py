@@ -1,4 +1,4 @@
-"""One reply, gathered from the events of its response; and the typed error for one that fails.
+"""One reply, gathered from the events of its response.
 
 Pure: events and times come in, a `Reply` or an error comes out. Replies are told apart by their id, never by "the current
 one": the first response of the conversation that starts after the request is the one that was asked for.
@@ -10,17 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from voicechatengine.audio.format import AudioFormat
-from voicechatengine.errors import (
-    AudioError,
-    AuthenticationError,
-    ConnectionError,
-    DeadlineError,
-    MessageError,
-    ProtocolError,
-    ProviderError,
-    RateLimitError,
-    SessionExpiredError,
-)
+from voicechatengine.errors import AudioError, ProviderError
 from voicechatengine.events import (
     AudioChunk,
     ErrorInfo,
@@ -31,35 +21,13 @@ from voicechatengine.events import (
     ToolCall,
     Usage,
 )
-
-_BY_WORD: Final[tuple[tuple[tuple[str, ...], type[ProviderError]], ...]] = (
-    (("rate_limit", "quota", "too_many_requests"), RateLimitError),
-    (("api_key", "auth", "permission", "forbidden"), AuthenticationError),
-    (("expired",), SessionExpiredError),
-    (("timeout", "deadline"), DeadlineError),
-    (("protocol",), ProtocolError),
-    (("connection", "disconnected", "session_ended"), ConnectionError),
-)
-"""Words that occur in error codes, and what they mean. The first that fits counts."""
+from voicechatengine.failures import error_of
 
 _REFUSALS: Final = frozenset({"response_create", "item_create"})
 """Commands without which the reply that was asked for will not come."""
 
 _LOCAL: Final = frozenset({"overflow", "handler_failed", "not_sent"})
 """Codes of this library's own reports, which say nothing of why a reply failed."""
-
-
-def error_of(info: ErrorInfo) -> ProviderError:
-    """The typed error for an `error` event, with the vendor's code and message."""
-    code = info.code.lower()
-    kind = next((kind for words, kind in _BY_WORD if any(word in code for word in words)), None)
-    if kind is RateLimitError or info.retry_after is not None:
-        return RateLimitError(info.message, retry_after=info.retry_after, code=info.code)
-    if kind is None:
-        if info.command is not None:
-            return MessageError(info.message, field=info.command, code=info.code)
-        kind = ProviderError if info.recoverable else ConnectionError
-    return kind(info.message, code=info.code)
 
 
 @dataclass(frozen=True, kw_only=True)
