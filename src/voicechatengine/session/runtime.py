@@ -43,6 +43,7 @@ from voicechatengine.events import (
     SessionCreated,
     StateChanged,
 )
+from voicechatengine.failures import connection_error_of
 from voicechatengine.messages import (
     AudioAppend,
     Command,
@@ -367,7 +368,7 @@ class Runtime(Generic[C]):
         if self._stopping:
             return ConnectionError("disconnected", fault="application")
         if self._last_error is not None:
-            return _error_of(self._last_error)
+            return connection_error_of(self._last_error)
         if close == late:
             return DeadlineError(
                 f"the server sent no session within {timeouts.session:g} s",
@@ -503,7 +504,7 @@ class Runtime(Generic[C]):
 
     def _not_connected(self) -> ConnectionError:
         if self._fatal is not None:
-            return _error_of(self._fatal)
+            return connection_error_of(self._fatal)
         return ConnectionError(
             f"the {self._vendor.name} session is {self._state}",
             cure="await connect() first",
@@ -518,12 +519,3 @@ class Runtime(Generic[C]):
 
         timeouts = self._config.timeouts
         return await connect_websocket(endpoint, ping=timeouts.ping, close=timeouts.close)
-
-
-def _error_of(info: ErrorInfo) -> ConnectionError:
-    """The exception for an error that ended a session."""
-    if info.retry_after is not None or info.code.startswith("rate_limit"):
-        return RateLimitError(info.message, retry_after=info.retry_after, code=info.code)
-    if any(word in info.code for word in ("api_key", "auth", "permission")):
-        return AuthenticationError(info.message, code=info.code, cure="check the API key and what it may do")
-    return ConnectionError(info.message, code=info.code, fault="provider")
