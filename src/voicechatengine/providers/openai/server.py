@@ -45,33 +45,24 @@ from voicechatengine.messages import (
     ItemDelete,
     ItemTruncate,
     Options,
-    ResponseCancel,
-    ResponseCreate,
     SessionUpdate,
 )
 from voicechatengine.providers.openai import objects, wire
 from voicechatengine.providers.openai import server_session as rules
 from voicechatengine.providers.openai.server_input import InputBuffer, Speech
-from voicechatengine.providers.openai.server_items import Conversation, checked, decoded, items_of, meaning
-from voicechatengine.providers.openai.server_response import Plan, ServerResponse, Status
+from voicechatengine.providers.openai.server_items import Conversation, checked, decoded, meaning
+from voicechatengine.providers.openai.server_replies import Replies
+from voicechatengine.providers.openai.server_response import ServerResponse, Status
 from voicechatengine.providers.openai.server_session import FORMATS, Refused
 from voicechatengine.session.dialect import Close, Frame, Ids, Outgoing, Restore
 
 PCM: Final = FORMATS["audio/pcm"]
 SESSION_S: Final = 3_600  # https://platform.openai.com/docs/guides/realtime-conversations: 60 minutes
 MIN_COMMIT_MS: Final = 100
-TOKEN: Final = "wire_response_id"  # noqa: S105 - the name of a pair of metadata, by which a reply finds its request
-MAX_PAIRS: Final = 16  # of metadata
 LIMITS: Final = (
     RateLimit("requests", 1_000, 999, 0.06),
     RateLimit("tokens", 40_000, 38_500, 2.25),
 )
-STATUS: Final[dict[str, Status]] = {
-    "completed": "completed",
-    "interrupted": "cancelled",
-    "failed": "failed",
-    "incomplete": "incomplete",
-}
 EXPIRED: Final = "Your session hit the maximum duration of 60 minutes."  # as it comes with close code 1001
 
 
@@ -99,12 +90,10 @@ class OpenAIServer:
         self._model = model
         self._detects_turns = detects_turns
         self._expires_after_s = expires_after_s
-        self._limits = tuple(limits)
         self._rate_limited = rate_limited
         self._now = 0.0
         self._out: list[Command | Outgoing] = []
         self._session: dict[str, Any] = rules.new_session("", model, 0)
-        self._conversation_id = ids("conv")
         self._expires_at: float | None = None
         self._over = False
 
@@ -115,16 +104,23 @@ class OpenAIServer:
         self._recode = Recoder(PCM, audio)
         self._speech_id: str | None = None  # the item that the speech of now will be
         self._speech_ms = 0.0  # where it began
-        self._unnamed: deque[str] = deque()  # spoken items of the user that the provider has not named yet
+        self._unnamed: deque[str] = deque(
+            maxlen=64
+        )  # spoken items of the user that the provider has not named yet
         self._words: dict[str, str] = {}  # of the user's items, as far as they were transcribed
         self._lengths: dict[str, float] = {}  # of the user's items, in ms
 
-        self._active: ServerResponse | None = None  # the one of the conversation
-        self._waiting: deque[ServerResponse] = deque()  # asked for, and not begun by the provider
-        self._running: dict[str, ServerResponse] = {}  # by the provider's id
-        self._dead: set[str] = set()  # cancelled before the provider began them, by the wire's id
-        self._spoke = False
-        self._first_audio_at = 0.0
+        self._replies = Replies(
+            self._session,
+            say=self._say,
+            ask=self._ask,
+            ended=self._reply_ended,
+            ids=ids,
+            conversation=self._conversation,
+            audio=audio,
+            limits=limits,
+            interruption="turn_detected" if detects_turns else "client_cancelled",
+        )
         self._idle_at: float | None = None
         self._handlers: dict[type[wire.Message], Callable[[Any], None]] = {
             wire.SessionUpdate: self._session_update,
@@ -143,11 +139,11 @@ class OpenAIServer:
             TextChunk: self._text,
             AudioChunk: self._sound,
             ToolCall: self._tool_call,
-            ResponseStarted: self._started,
-            ResponseCompleted: self._completed,
+            ResponseStarted: self._replies.started,
+            ResponseCompleted: self._replies.completed,
             InputTranscript: self._transcript,
             ItemAdded: self._item_named,
-            RateLimits: lambda message: self._tell_limits(message.limits),
+            RateLimits: lambda event: self._replies.tell_limits(event.limits),
             ErrorInfo: self._failed,
         }
         if detects_turns:
@@ -165,7 +161,9 @@ class OpenAIServer:
             self._end(Close(4004, "invalid_request_error.model_not_found"))
             return self._take()
         self._expires_at = now + self._expires_after_s
-        self._session = rules.new_session(self._ids("sess"), self._model, int(self._expires_at))
+        self._session = self._replies.session = rules.new_session(
+            self._ids("sess"), self._model, int(self._expires_at)
+        )
         self._listen()
         self._say(wire.SessionCreated(session=msgspec.convert(self._session, objects.Session)))
         return self._take()
@@ -200,14 +198,11 @@ class OpenAIServer:
         return self._take()
 
     def closed(self, close: Close, now: float, /) -> Sequence[Command | Outgoing]:
-        """The client is gone: the provider need not go on."""
-        del close
-        self._now = now
-        if self._running or self._waiting:
-            self._out.append(ResponseCancel())
+        """The client is gone; what the provider does for it is ended with the provider's own session."""
+        del close, now
         self._over = True
         self._expires_at = self._idle_at = None
-        return self._take()
+        return ()
 
     def deadline(self) -> float | None:
         """When the session expires, or the user has been silent for too long."""
@@ -233,6 +228,9 @@ class OpenAIServer:
         out, self._out = self._out, []
         return out
 
+    def _ask(self, command: Command) -> None:
+        self._out.append(command)
+
     def _say(self, message: wire.Message) -> None:
         msgspec.structs.force_setattr(message, "event_id", self._ids("event"))
         self._out.append(Frame(wire.encode(message)))
@@ -251,7 +249,7 @@ class OpenAIServer:
     def _misread(self, frame: bytes | str, error: msgspec.ValidationError) -> None:
         try:
             message = msgspec.json.decode(frame, type=dict[str, Any])
-        except msgspec.ValidationError:
+        except (msgspec.DecodeError, RecursionError):
             return self._error("invalid_type", "Invalid type: expected an object.")
         kind, event_id = message.get("type"), message.get("event_id")
         event_id = event_id if isinstance(event_id, str) else None
@@ -259,7 +257,7 @@ class OpenAIServer:
             return self._error(
                 "missing_required_parameter", "Missing required parameter: 'type'.", "type", event_id
             )
-        if kind not in wire.CLIENT_TYPES:
+        if not isinstance(kind, str) or kind not in wire.CLIENT_TYPES:
             known = ", ".join(f"'{name}'" for name in wire.CLIENT_TYPES)
             text = f"Invalid value: '{kind}'. Supported values are: {known}."
             return self._error("invalid_value", text, "type", event_id)
@@ -286,18 +284,18 @@ class OpenAIServer:
             raise Refused("invalid_value", "The model of a session cannot be changed.", "session.model")
         session = rules.merged(self._session, change)
         before, after = self._session["audio"], session["audio"]
-        if self._spoke and before["output"]["voice"] != after["output"]["voice"]:
+        if self._replies.spoke and before["output"]["voice"] != after["output"]["voice"]:
             # https://github.com/openai/openai-python/issues/2607
             text = "Cannot update a conversation's voice if assistant audio is present."
             raise Refused("cannot_update_voice", text)
         old, new = self._options(self._session).changes(), self._options(session).changes()
-        self._session = session
+        self._session = self._replies.session = session
         if before["input"] != after["input"]:
             self._listen()
             self._idle_at = None
         changed = {name: value for name, value in new.items() if old[name] != value}
         if changed:
-            self._out.append(SessionUpdate(Options(**changed)))
+            self._ask(SessionUpdate(Options(**changed)))
         self._say(wire.SessionUpdated(session=msgspec.convert(session, objects.Session)))
 
     # ------------------------------------------------------------------ the user's audio
@@ -318,23 +316,24 @@ class OpenAIServer:
 
     def _pass_on(self, audio: bytes) -> None:
         if audio:
-            self._out.append(AudioAppend(self._recode(audio)))
+            self._ask(AudioAppend(self._recode(audio)))
 
     def _speech_began(self, speech: Speech) -> None:
         self._speech_id, self._speech_ms = self._ids("item"), speech.ms
         self._idle_at = None
         self._say(wire.SpeechStarted(audio_start_ms=int(speech.ms), item_id=self._speech_id))
-        if (
-            self._active is not None
-            and self._session["audio"]["input"]["turn_detection"]["interrupt_response"]
-        ):
-            self._cancel(self._active, "turn_detected")
+        active = self._replies.active
+        if active is not None and self._session["audio"]["input"]["turn_detection"]["interrupt_response"]:
+            self._replies.cancel(active, "turn_detected")
 
     def _speech_ended(self, speech: Speech) -> None:
         assert self._speech_id is not None
         self._say(wire.SpeechStopped(audio_end_ms=int(speech.ms), item_id=self._speech_id))
         self._user_spoke(speech.ms - self._speech_ms)
-        if self._active is None and self._session["audio"]["input"]["turn_detection"]["create_response"]:
+        if (
+            self._replies.active is None
+            and self._session["audio"]["input"]["turn_detection"]["create_response"]
+        ):
             self._begin({})
 
     def _user_spoke(self, length_ms: float) -> None:
@@ -343,7 +342,7 @@ class OpenAIServer:
         self._lengths[item_id] = length_ms
         self._pass_on(self._input.commit())
         self._unnamed.append(item_id)
-        self._out.append(AudioCommit())
+        self._ask(AudioCommit())
         self._add_spoken(item_id)
 
     def _add_spoken(self, item_id: str) -> None:
@@ -374,7 +373,7 @@ class OpenAIServer:
         del message
         self._input.clear()
         self._speech_id = None
-        self._out.append(AudioClear())
+        self._ask(AudioClear())
         self._say(wire.BufferCleared())
 
     def _no_output_buffer(self, message: wire.OutputBufferClear) -> None:
@@ -454,7 +453,7 @@ class OpenAIServer:
         )
         before = self._conversation.add(item, previous)
         if meant is not None:
-            self._out.append(ItemCreate(meant, behind))
+            self._ask(ItemCreate(meant, behind))
         self._say(wire.ItemAdded(previous_item_id=before, item=item))
         self._say(wire.ItemDone(previous_item_id=before, item=item))
 
@@ -465,20 +464,14 @@ class OpenAIServer:
         item = self._conversation.get(message.item_id, "delete")
         self._conversation.remove(message.item_id)
         if not str(item.type).startswith("mcp"):
-            self._out.append(ItemDelete(self._provider_ids.get(message.item_id, message.item_id)))
+            self._ask(ItemDelete(self._provider_ids.get(message.item_id, message.item_id)))
         self._say(wire.ItemDeleted(item_id=message.item_id))
 
     def _item_truncate(self, message: wire.ItemTruncate) -> None:
         item_id, end = message.item_id, message.audio_end_ms
         self._conversation.truncate(item_id, message.content_index, end)
-        self._out.append(ItemTruncate(self._provider_ids.get(item_id, item_id), end))
+        self._ask(ItemTruncate(self._provider_ids.get(item_id, item_id), end))
         self._say(wire.ItemTruncated(item_id=item_id, content_index=message.content_index, audio_end_ms=end))
-
-    def _name(self, provider_id: str | None, response: ServerResponse) -> None:
-        """Remembers which item of the provider the response's last item is."""
-        item_id = response.last_item
-        if provider_id is not None and item_id is not None and provider_id not in self._wire_ids:
-            self._wire_ids[provider_id], self._provider_ids[item_id] = item_id, provider_id
 
     # ------------------------------------------------------------------ responses
 
@@ -489,182 +482,37 @@ class OpenAIServer:
             self._rate_limited -= 1
             text = f"Rate limit reached for {self._model}. Please try again in 1s."
             raise Refused("rate_limit_exceeded", text)
-        if params.get("conversation") != "none" and self._active is not None:
-            raise Refused(
-                "conversation_already_has_active_response",
-                f"Conversation already has an active response in progress: {self._active.plan.response_id}."
-                " Wait until the response is finished before creating a new one.",
-            )
         self._begin(params)
 
     def _begin(self, params: dict[str, Any], *, by_silence: bool = False) -> None:
-        """Opens a response on the wire, and asks the provider for it."""
-        beside = params.get("conversation") == "none"
-        request = self._request(params, beside=beside)
-        response = self._open(params, beside=beside)
-        metadata = dict(request.metadata or {})
-        if len(metadata) < MAX_PAIRS:
-            metadata[TOKEN] = response.plan.response_id
-        self._waiting.append(response)
-        self._out.append(msgspec.structs.replace(request, metadata=metadata))
-        response.by_silence = by_silence
-
-    def _request(self, params: dict[str, Any], *, beside: bool) -> ResponseCreate:
-        given = params.get("input")
-        recode = Recoder(FORMATS[self._session["audio"]["input"]["format"]["type"]], self._audio)
-        items: tuple[Any, ...] | None = None
-        if given is not None:
-            found: list[Any] = []
-            for item in items_of(given, self._ids):
-                if item.type == "item_reference":
-                    item = self._conversation.get(str(item.id), "retrieve")
-                    if any(part.type == "input_audio" and not part.audio for part in item.content or ()):
-                        continue  # its audio is the provider's alone
-                meant = meaning(item, recode)
-                found += [] if meant is None else [meant]
-            items = tuple(found)
-        limit = params.get("max_output_tokens", "inf")
-        choice = params.get("tool_choice")
-        return ResponseCreate(
-            modalities=rules.modalities(params["output_modalities"])
-            if "output_modalities" in params
-            else None,
-            instructions=params.get("instructions"),
-            out_of_band=beside,
-            input=items,
-            tools=rules.tools(params["tools"]) if "tools" in params else None,
-            tool_choice=None if choice is None else rules.choice(choice),
-            max_tokens=None if limit == "inf" else limit,
-            metadata=params.get("metadata"),
-        )
-
-    def _open(self, params: dict[str, Any], *, beside: bool) -> ServerResponse:
-        session, asked = self._session, params.get("audio", {}).get("output", {})
-        output = session["audio"]["output"]
-        audio_output = {name: asked.get(name, output[name]) for name in ("format", "voice")}
-        plan = Plan(
-            response_id=self._ids("resp"),
-            conversation_id=None if beside else self._conversation_id,
-            output_modalities=params.get("output_modalities", session["output_modalities"]),
-            max_output_tokens=params.get("max_output_tokens", session["max_output_tokens"]),
-            audio_output=audio_output,
-            metadata=params.get("metadata"),
-            conversation=not beside,
-        )
-        response = ServerResponse(
-            plan,
-            say=self._say,
-            ids=self._ids,
-            conversation=self._conversation,
-            source=self._audio,
-            target=FORMATS[audio_output["format"]["type"]],
-        )
-        if not beside:
-            self._active = response
+        self._replies.begin(params, by_silence=by_silence)
+        if params.get("conversation") != "none":
             self._idle_at = None
-        if self._limits:
-            self._tell_limits(self._limits)
-        return response
-
-    def _tell_limits(self, limits: Sequence[RateLimit]) -> None:
-        # "Emitted at the beginning of a Response", says the reference.
-        told = [
-            objects.RateLimit(one.name, int(one.limit), int(one.remaining), one.reset_s) for one in limits
-        ]
-        self._say(wire.RateLimitsUpdated(rate_limits=told))
 
     def _response_cancel(self, message: wire.ResponseCancel) -> None:
-        alive = [*self._waiting, *self._running.values()]
-        if isinstance(message.response_id, str):
-            found = next((one for one in alive if one.plan.response_id == message.response_id), None)
-        else:
-            found = self._active
+        named = message.response_id
+        found = self._replies.find(named) if isinstance(named, str) else self._replies.active
         if found is None:
             raise Refused("response_cancel_not_active", "Cancellation failed: no active response found")
-        self._cancel(found, "client_cancelled")
+        self._replies.cancel(found, "client_cancelled")
 
-    def _cancel(self, response: ServerResponse, reason: str) -> None:
-        """Ends a response on the wire now; whatever the provider still says of it is dropped by its id."""
-        if response in self._waiting:
-            self._waiting.remove(response)
-            self._dead.add(response.plan.response_id)
-            if response.plan.conversation:
-                self._out.append(ResponseCancel())
-        for provider_id, running in list(self._running.items()):
-            if running is response:
-                del self._running[provider_id]
-                self._out.append(ResponseCancel(provider_id))
-        self._finish(response, "cancelled", objects.StatusDetails(type="cancelled", reason=reason), None)
+    def _text(self, event: TextChunk) -> None:
+        self._name(event.item_id, self._replies.text(event))
 
-    def _text(self, message: TextChunk) -> None:
-        response = self._running.get(message.response_id or "")
-        if response is not None:
-            response.text(message.text, spoken=message.spoken, key=message.item_id)
-            self._name(message.item_id, response)
+    def _sound(self, event: AudioChunk) -> None:
+        self._name(event.item_id, self._replies.sound(event))
 
-    def _sound(self, message: AudioChunk) -> None:
-        response = self._running.get(message.response_id or "")
-        if response is not None:
-            if not response.spoke:
-                self._first_audio_at = self._now
-            self._spoke = True
-            response.audio(message.audio, message.format, key=message.item_id)
-            self._name(message.item_id, response)
+    def _tool_call(self, event: ToolCall) -> None:
+        self._name(event.item_id, self._replies.call(event))
 
-    def _tool_call(self, message: ToolCall) -> None:
-        response = self._running.get(message.response_id or "")
-        if response is not None:
-            response.call(message.call_id, message.name, message.arguments)
-            self._name(message.item_id, response)
+    def _name(self, provider_id: str | None, response: ServerResponse | None) -> None:
+        """Remembers which item of the provider the response's last item is."""
+        item_id = None if response is None else response.last_item
+        if provider_id is not None and item_id is not None and provider_id not in self._wire_ids:
+            self._wire_ids[provider_id], self._provider_ids[item_id] = item_id, provider_id
 
-    def _started(self, message: ResponseStarted) -> None:
-        """The provider begins a reply: one that was asked for, one that was cancelled meanwhile, or one of its own accord."""
-        token = (message.metadata or {}).get(TOKEN)
-        found = next(
-            (
-                one
-                for one in self._waiting
-                if (token is None or one.plan.response_id == token)
-                and one.plan.conversation != message.out_of_band
-            ),
-            None,
-        )
-        if found is not None:
-            self._waiting.remove(found)
-        elif self._dead and (token is None or token in self._dead):
-            self._dead.discard(token or next(iter(self._dead)))
-            self._out.append(ResponseCancel(message.response_id))
-            return
-        elif token is None and self._active is None:
-            found = self._open({}, beside=message.out_of_band)
-        if found is not None:
-            self._running[message.response_id] = found
-
-    def _completed(self, message: ResponseCompleted) -> None:
-        response = self._running.pop(message.response_id, None)
-        if response is None:
-            return
-        status = STATUS[message.status]
-        details: objects.StatusDetails | None = None
-        if status == "cancelled":
-            reason = "turn_detected" if self._detects_turns else "client_cancelled"
-            details = objects.StatusDetails(type="cancelled", reason=reason)
-        elif status == "incomplete":
-            reason = "content_filter" if message.reason == "content_filter" else "max_output_tokens"
-            details = objects.StatusDetails(type="incomplete", reason=reason)
-        elif status == "failed":
-            error = objects.StatusError("server_error", "server_error", message.reason or "The model failed.")
-            details = objects.StatusDetails(type="failed", error=error)
-        self._finish(response, status, details, message)
-
-    def _finish(
-        self, response: ServerResponse, status: Status, details: objects.StatusDetails | None,
-        ended: ResponseCompleted | None,
-    ) -> None:  # fmt: skip
-        response.finish(status, details, None if ended is None else ended.usage)
-        if response is not self._active:
-            return
-        self._active = None
+    def _reply_ended(self, response: ServerResponse, status: Status) -> None:
+        """The reply of the conversation is over; from then on, and the time that it takes to play, silence counts."""
         detection = self._session["audio"]["input"]["turn_detection"]
         timeout = None if detection is None else detection.get("idle_timeout_ms")
         if (
@@ -673,16 +521,15 @@ class OpenAIServer:
             and not response.by_silence
             and not self._input.speaking
         ):
-            played = self._first_audio_at + response.audio_ms / 1000 if response.spoke else self._now
-            self._idle_at = max(self._now, played) + timeout / 1000
+            self._idle_at = self._now + (response.audio_ms + timeout) / 1000
 
-    def _failed(self, message: ErrorInfo) -> None:
+    def _failed(self, event: ErrorInfo) -> None:
         """The provider has an error: of its session, or of the reply that it was asked for."""
-        self._error(message.code, message.message, kind="server_error")
-        if message.command == "response_create" and self._waiting:
-            error = objects.StatusError("server_error", message.code, message.message)
-            self._finish(
-                self._waiting.popleft(), "failed", objects.StatusDetails(type="failed", error=error), None
-            )
-        if not message.recoverable:
+        self._error(event.code, event.message, kind="server_error")
+        if event.command == "response_create":
+            self._replies.fail_oldest(event.code, event.message)
+        if not event.recoverable:
             self._end(Close(1011, "server_error"))
+
+
+__all__ = ["LIMITS", "SESSION_S", "OpenAIServer"]

@@ -7,6 +7,7 @@ milliseconds of all audio appended in the session, and nothing longer than the p
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterator
 
 import msgspec
 
@@ -64,20 +65,24 @@ class InputBuffer:
                 position_ms=self.position_ms,
             )
 
-    def feed(self, audio: bytes) -> list[bytes | Speech]:
-        """The next stretch: what of it (and of the padding) is to be passed on, with the edges of speech between."""
-        length = self._format.duration_ms(len(audio))
-        self.buffered_ms += length
+    def feed(self, audio: bytes) -> Iterator[bytes | Speech]:
+        """The next stretch: what of it (and of the padding) is to be passed on, with the edges of speech between.
+
+        To be read to its end; where it has given an edge, the buffer is what it was at that edge.
+        """
         if self._vad is None:
+            length = self._format.duration_ms(len(audio))
+            self.buffered_ms += length
             self.position_ms += length
-            return [audio]
-        found: list[bytes | Speech] = []
+            yield audio
+            return
         size = self._format.size_of(SLICE_MS)
         for start in range(0, len(audio), size):
             piece = audio[start : start + size]
-            self.position_ms += self._format.duration_ms(len(piece))
-            found += self._hear(piece, self._vad)
-        return found
+            length = self._format.duration_ms(len(piece))
+            self.buffered_ms += length
+            self.position_ms += length
+            yield from self._hear(piece, self._vad)
 
     def commit(self) -> bytes:
         """The buffer became an item; gives what of it was held back."""

@@ -8,12 +8,12 @@ of the `openai` package 3.54.0; codes and texts as users of the service report t
 
 from __future__ import annotations
 
-import base64
 import binascii
 from collections.abc import Callable
 from typing import Final
 
 import msgspec
+import pybase64
 from msgspec import UNSET
 
 from voicechatengine.messages import (
@@ -201,7 +201,7 @@ def _checked_content(item: objects.Item, root: str) -> list[objects.Content]:
 def decoded(audio: str, param: str) -> bytes:
     """The bytes of base64 text; refuses what is none, as the service does."""
     try:
-        return base64.b64decode(audio, validate=True)
+        return pybase64.b64decode(audio, validate=True)
     except (binascii.Error, ValueError):
         raise Refused(
             "invalid_value",

@@ -6,11 +6,11 @@ It knows how a response is written, and neither who makes it nor when one may be
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
 import msgspec
+import pybase64
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.audio.recode import Recoder
@@ -106,7 +106,7 @@ class ServerResponse:
                 item_id=str(item.id),
                 output_index=self._index,
                 content_index=self._part_index,
-                delta=base64.b64encode(sound).decode(),
+                delta=pybase64.b64encode_as_string(sound),
             )
         )
 

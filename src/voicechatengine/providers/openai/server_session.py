@@ -52,6 +52,7 @@ DEFAULTS_BY_TYPE: Final[dict[str, dict[str, Any]]] = {
 REPLACED: Final = {"voice", "tool_choice", "tracing", "truncation", "prompt", "reasoning"}
 """Members that are taken as a whole: half of an old one and half of a new one mean nothing."""
 
+MAX_PADDING_MS: Final = 10_000  # a bound of ours: so much audio is kept
 PATIENCE_MS: Final = {"low": 1_500, "medium": 800, "high": 400, "auto": 800}
 """How much silence ends a turn under semantic_vad, where only energy is there to judge by."""
 
@@ -103,7 +104,7 @@ class _NoiseReduction(_Strict, frozen=True):
 
 class _ServerVad(_Strict, tag="server_vad", frozen=True):
     threshold: Annotated[float, Meta(ge=0, le=1)] | None | UnsetType = UNSET
-    prefix_padding_ms: Annotated[int, Meta(ge=0)] | None | UnsetType = UNSET
+    prefix_padding_ms: Annotated[int, Meta(ge=0, le=MAX_PADDING_MS)] | None | UnsetType = UNSET
     silence_duration_ms: Annotated[int, Meta(ge=0)] | None | UnsetType = UNSET
     idle_timeout_ms: Annotated[int, Meta(ge=0)] | None | UnsetType = UNSET
     create_response: bool | UnsetType = UNSET
@@ -316,6 +317,7 @@ def merged(session: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
     """The session with a checked change put into it, however deep; lists are replaced, null stays null."""
     result = copy.deepcopy(session)
     _merge(result, change)
+    result["tools"] = [_in_order(tool) for tool in result["tools"]]
     transcription = result["audio"]["input"]["transcription"]
     if transcription is not None:
         result["audio"]["input"]["transcription"] = {
@@ -325,6 +327,11 @@ def merged(session: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
             **transcription,
         }
     return result
+
+
+def _in_order(tool: dict[str, Any]) -> dict[str, Any]:
+    first = ("type", "name", "description", "parameters")
+    return {name: tool[name] for name in (*(name for name in first if name in tool), *tool)}
 
 
 def _merge(target: dict[str, Any], change: dict[str, Any]) -> None:
