@@ -81,8 +81,7 @@ class MemoryTransport:
         if self._ended is not None:
             raise ConnectionError("the connection is closed", code=str(self._ended.code))
         peer._put((data, binary))
-        while self._ended is None and not peer._room.is_set():
-            await peer._room.wait()
+        await peer._room.wait()
 
     async def close(self, close: Close, /) -> None:
         """See `Transport.close`."""
