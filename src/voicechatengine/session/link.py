@@ -37,7 +37,7 @@ class Link(Generic[In, Out]):
         self._writing = False
         self._wake = asyncio.Event()
         self._written = asyncio.Event()
-        self._written.set()
+        self._over = False
         self._close: Close | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._due: float | None = None
@@ -51,10 +51,12 @@ class Link(Generic[In, Out]):
         close = Close(1006, "cancelled")
         try:
             self._take(self._dialect.opened(self._clock()))
+            self.wake()
             close = await self._transport.pump(self._on_frame)
         finally:
             writer.cancel()
             self._frames.clear()
+            self._over = True
             self._written.set()
             self._take(self._dialect.closed(self._close or close, self._clock()))
             if self._timer is not None:
@@ -64,11 +66,16 @@ class Link(Generic[In, Out]):
         return close
 
     def post(self, message: In) -> None:
-        """Says something: what the dialect makes of it goes out in order. Raises what the dialect raises; nothing is sent then.
+        """Says something: what the dialect makes of it is written by the next `flush`, or by the writer after `wake`.
 
-        `flush` afterwards to have it written by this task; else the writer does it.
+        Raises what the dialect raises; nothing is sent then.
         """
         self._take(self._dialect.send(message, self._clock()))
+
+    def wake(self) -> None:
+        """Has the writer write what was posted. A task that can wait calls `flush` instead, which spares a switch of tasks."""
+        if self._frames or self._close is not None:
+            self._wake.set()
 
     async def flush(self) -> None:
         """Writes what is to be written, unless somebody does already. A cancellation leaves the rest to the writer."""
@@ -86,12 +93,13 @@ class Link(Generic[In, Out]):
             self._writing = False
             if not frames:
                 self._written.set()
-            if frames or self._close is not None:
-                self._wake.set()
+            self.wake()
 
     async def written(self) -> None:
         """Waits until everything said so far is written (or the connection is over)."""
-        await self._written.wait()
+        while not self.idle and not self._over:
+            self._written.clear()
+            await self._written.wait()
 
     @property
     def idle(self) -> bool:
@@ -105,13 +113,12 @@ class Link(Generic[In, Out]):
 
     def _on_frame(self, frame: bytes | str) -> None:
         self._take(self._dialect.receive(frame, self._clock()))
+        self.wake()
 
     def _take(self, outputs: Sequence[Out | Outgoing]) -> None:
         for out in outputs:
             if isinstance(out, Frame):
                 self._frames.append(out)
-                self._written.clear()
-                self._wake.set()
             elif isinstance(out, Close):
                 self.hang_up(out)
             else:
@@ -132,6 +139,7 @@ class Link(Generic[In, Out]):
     def _expired(self) -> None:
         self._due = self._timer = None
         self._take(self._dialect.expired(self._clock()))
+        self.wake()
 
     async def _write(self) -> None:
         while True:

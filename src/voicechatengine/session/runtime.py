@@ -113,6 +113,7 @@ class Runtime(Generic[C]):
         self._options = config.options()
         vendor.check(self._options)
         self._format = vendor.audio_format(self._options)
+        self._most_audio = self._format.size_of(config.limits.unsent_audio_s * 1000)  # bytes unsent, or held
         self._conversation = Conversation(self._format)
         self._hub = Hub(vendor.name, self._clock, config.limits)
         self._state = ConnectionState.DISCONNECTED
@@ -181,15 +182,13 @@ class Runtime(Generic[C]):
             self._format.check(audio_data)
             await self._send(AudioAppend(audio_data))
             return
+        idle = link.idle
         link.post(AudioAppend(audio_data))  # the dialect checks the bytes: AudioError
         self._utterance.append(audio_data)
-        if link.idle:
-            self._unsent_audio = 0
-        self._unsent_audio += len(audio_data)
-        if self._unsent_audio > self._format.size_of(self._config.limits.unsent_audio_s * 1000):
-            await link.written()
-            self._unsent_audio = 0
+        self._unsent_audio = len(audio_data) + (0 if idle else self._unsent_audio)
         await link.flush()
+        if self._unsent_audio > self._most_audio and not link.idle:  # another task writes, and it is slow
+            await link.written()
 
     async def send_text(self, text: str, role: Role = "user") -> None:
         """See `Provider.send_text`."""
@@ -271,6 +270,7 @@ class Runtime(Generic[C]):
     def _set_options(self, options: Options) -> None:
         self._options = options
         self._format = self._vendor.audio_format(options)
+        self._most_audio = self._format.size_of(self._config.limits.unsent_audio_s * 1000)
         self._utterance.manual = options.turn_detection is None
 
     def _named(self, message: ItemCreate) -> ItemCreate:
@@ -301,7 +301,7 @@ class Runtime(Generic[C]):
 
     def _is_full(self, audio: int) -> bool:
         if audio:
-            return self._held_audio > self._format.size_of(self._config.limits.unsent_audio_s * 1000)
+            return self._held_audio > self._most_audio
         return len(self._held) >= HELD_MESSAGES
 
     # -- the session
@@ -440,6 +440,7 @@ class Runtime(Generic[C]):
                 self._hub.emit(
                     ErrorInfo("not_sent", f"a held message could not be sent: {error}", command=str(kind))
                 )
+        link.wake()
         if outage is not None:
             missing = () if session.resumed else outage.missing
             self._hub.emit(Reconnected(self._attempts, not missing, missing))

@@ -103,6 +103,7 @@ class Bridge:
                     "provider_refused" if isinstance(error, AudioError) else error.code or "provider_refused"
                 )
                 self._link.post(ErrorInfo(code, error.message, command=str(kind)))
+                await self._link.flush()
 
     async def _back(self, events: Any) -> None:
         async for event in events:

@@ -39,6 +39,7 @@ class OpenAIClient:
     def __init__(self, restore: Restore, ids: Ids, *, patience: float = Timeouts().response) -> None:
         encode.opening(restore.options)  # what the service does not have is told now
         self._state = State(restore, ids, patience)
+        self._due: float | None = None
 
     def opened(self, _now: float, /) -> Sequence[Output]:
         """The service speaks first."""
@@ -50,6 +51,7 @@ class OpenAIClient:
             return sending.append(self._state, message.audio)
         out: list[Output] = []
         sending.SENDERS[message.__class__](self._state, message, now, out)
+        self._due = self._next_due()
         return out
 
     def receive(self, frame: bytes | str, now: float, /) -> Sequence[Output]:
@@ -59,11 +61,14 @@ class OpenAIClient:
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             return self._odd(frame, now, error)
         out: list[Output] = []
-        handler = receiving.HANDLERS.get(message.__class__)
+        kind = message.__class__
+        handler = receiving.HANDLERS.get(kind)
         if handler is None:
             out.append(VendorMessage(str(message.__struct_config__.tag), _json(frame)))
         else:
             handler(self._state, message, now, out)
+            if kind is not wire.AudioDelta:  # fifty times a second, and it moves no deadline
+                self._due = self._next_due()
         return out
 
     def closed(self, close: Close, now: float, /) -> Sequence[Output]:
@@ -80,6 +85,9 @@ class OpenAIClient:
 
     def deadline(self) -> float | None:
         """See `Dialect.deadline`."""
+        return self._due
+
+    def _next_due(self) -> float | None:
         state = self._state
         times = [reply.due for reply in state.replies.open.values()]
         times.append(state.requests.deadline())
@@ -103,6 +111,7 @@ class OpenAIClient:
             why = "no reply began in the time that was allowed for it"
             out.append(ErrorInfo("response_timeout", why, command=request.kind))
         state.ask_held(now, out)
+        self._due = self._next_due()
         return out
 
     def snapshot(self) -> Restore:
@@ -136,6 +145,7 @@ class OpenAIClient:
                 receiving.began(self._state, wire.ResponseCreated(response=response), now, out)
             else:
                 receiving.done(self._state, wire.ResponseDone(response=response), now, out)
+        self._due = self._next_due()
         return out
 
 
