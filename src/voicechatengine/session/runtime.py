@@ -268,8 +268,10 @@ class Runtime(Generic[C]):
             self._conversation.apply(SessionCreate(message.options, history))
 
     def _set_options(self, options: Options) -> None:
-        self._options = options
+        before, self._options = self._format, options
         self._format = self._vendor.audio_format(options)
+        if not self._format.same_sound(before):
+            self._utterance = self._new_utterance()  # what was kept cannot be joined with what comes
         self._most_audio = self._format.size_of(self._config.limits.unsent_audio_s * 1000)
         self._utterance.manual = options.turn_detection is None
 

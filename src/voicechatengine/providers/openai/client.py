@@ -72,15 +72,15 @@ class OpenAIClient:
         return out
 
     def closed(self, close: Close, now: float, /) -> Sequence[Output]:
-        """See `Dialect.closed`: each open response fails with ``connection_lost``."""
+        """See `Dialect.closed`: each open response fails with ``connection_lost``; what the close means is told before."""
         state = self._state
         out: list[Output] = []
-        for reply in tuple(state.replies.open.values()):
-            state.end(reply, out, "failed", "connection_lost")
         expired = state.expires_at is not None and state.expires_at - EXPIRY_NOTICE_S <= now
         told = decode.closing(close, expired=expired)
         if told is not None:
             out.append(told)
+        for reply in tuple(state.replies.open.values()):
+            state.end(reply, out, "failed", "connection_lost")
         return out
 
     def deadline(self) -> float | None:
