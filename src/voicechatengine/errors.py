@@ -73,8 +73,8 @@ class ProviderError(Exception):
         status: int | None = None,
         fault: Fault | None = None,
     ) -> None:
-        self.message = redact(message)
-        self.cure = redact(cure)
+        self.message: str = redact(message)
+        self.cure: str = redact(cure)
         self.code = code
         self.status = status
         if fault is not None:

@@ -12,13 +12,14 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 from voicechatengine.events import AudioChunk, ErrorInfo, Event, ProviderEvent, event_of
 from voicechatengine.provider import EventHandler, Limits
 
-log = logging.getLogger("voicechatengine")
+log: Final = logging.getLogger("voicechatengine")
 
-CONTROL_WEIGHT = 256  # bytes that an event without audio counts for, when its size is not known
+CONTROL_WEIGHT: Final = 256  # bytes that an event without audio counts for, when its size is not known
 
 
 class _Inbox:
@@ -26,7 +27,7 @@ class _Inbox:
 
     def __init__(self, hub: Hub) -> None:
         self.waiter: asyncio.Future[None] | None = None
-        self.ended = False
+        self.ended: bool = False
         self._hub = hub
         self._limits = hub.limits
         self._queue: deque[tuple[ProviderEvent, int]] = deque()
@@ -146,8 +147,8 @@ class Hub:
     def __init__(
         self, name: str, clock: Callable[[], float] = time.time, limits: Limits | None = None
     ) -> None:
-        self.name = name
-        self.limits = limits or Limits()
+        self.name: str = name
+        self.limits: Limits = limits or Limits()
         self.session_id: str | None = None
         self._clock = clock
         # While nobody subscribes, what comes is kept in `_unread`. A tuple, so that a reader may go while events are given out.

@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import selectors
 from collections.abc import Coroutine
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 T = TypeVar("T")
 
-EPOCH = 1_750_000_000.0  # where virtual time begins, in Unix seconds
+EPOCH: Final = 1_750_000_000.0  # where virtual time begins, in Unix seconds
 
 
 class _Selector(selectors.SelectSelector):
