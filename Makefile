@@ -21,7 +21,7 @@ lint: $(VENV)/.dev
 types: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	$(BIN)/pyright --pythonpath $(BIN)/python --verifytypes voicechatengine --ignoreexternal
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/pyright --verifytypes voicechatengine --ignoreexternal
 
 # Last, so that the closing line is pytest's.
 tests: lint types

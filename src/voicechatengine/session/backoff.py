@@ -16,7 +16,7 @@ class Backoff:
         self._rng = rng
         self._drops: deque[float] = deque(maxlen=retry.drops + 1)
         self._since = 0.0
-        self.attempt = 0
+        self.attempt: int = 0
 
     def dropped(self, now: float) -> None:
         """A connection that worked was lost."""

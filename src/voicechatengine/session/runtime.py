@@ -14,7 +14,7 @@ import random
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import msgspec
 from typing_extensions import Unpack
@@ -68,10 +68,10 @@ from voicechatengine.session.outage import Outage, take_stock
 from voicechatengine.session.transport import Connector, Transport
 from voicechatengine.session.utterance import Utterance
 
-log = logging.getLogger("voicechatengine")
+log: logging.Logger = logging.getLogger("voicechatengine")
 
 C = TypeVar("C", bound=ProviderConfig)
-HELD_MESSAGES = 1_000  # messages other than audio that are held while reconnecting
+HELD_MESSAGES: Final = 1_000  # messages other than audio that are held while reconnecting
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ class Utterance:
 
     def __init__(self, form: AudioFormat, *, manual: bool) -> None:
         self._format = form
-        self.manual = manual
+        self.manual: bool = manual
         self._chunks: deque[bytes] = deque()
         self._start = 0  # bytes of this connection's audio before the first chunk kept
         self._end = 0
@@ -33,7 +33,7 @@ class Utterance:
         self._boundary: int | None = None  # where the turn that is being committed ends
         self._limit = form.size_of(TAIL_MS)
         self._longest = form.size_of(LONGEST_MS)
-        self.trimmed_ms = 0.0
+        self.trimmed_ms: float = 0.0
 
     @property
     def commit_due(self) -> bool:
