@@ -79,13 +79,18 @@ def wanted(turn: MockTurn, said: str) -> Tool | None:
     named = next((tool for tool in tools if tool.name == choice), None)
     if named is not None or choice == "required":
         return named or next(iter(tools), None)
-    heard = set(re.findall(r"[a-z0-9]+", said.lower()))
+    heard = set(_words(said))
     for tool in tools:
-        parts = re.findall(r"[a-z0-9]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", tool.name).lower())
+        parts = _words(tool.name)
         telling = [part for part in parts if len(part) > SHORT] or parts
         if telling and heard.issuperset(telling):
             return tool
     return None
+
+
+def _words(text: str) -> list[str]:
+    """The words of a sentence or of a name in any case, in lower case."""
+    return re.findall(r"[a-z0-9]+", re.sub(r"([a-z])([A-Z])", r"\1 \2", text).lower())
 
 
 def arguments(tool: Tool, said: str) -> dict[str, Any]:

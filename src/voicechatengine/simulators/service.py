@@ -38,6 +38,7 @@ class Connection:
         self.path = handshake.path
         self.query = handshake.query
         self.ended: Close | None = None
+        self._over = asyncio.Event()
         self._cut = cut
         self._frames: deque[bytes] = deque()
         self._bytes = 0
@@ -54,6 +55,17 @@ class Connection:
         self._bytes += len(data)
         while len(self._frames) > KEPT_FRAMES or self._bytes > KEPT_BYTES:
             self._bytes -= len(self._frames.popleft())
+
+    async def closed(self) -> Close:
+        """Waits until it is over; gives how it ended."""
+        await self._over.wait()
+        assert self.ended is not None
+        return self.ended
+
+    def end(self, close: Close) -> None:
+        """It is over."""
+        self.ended = close
+        self._over.set()
 
     def cut(self) -> None:
         """Ends it as a pulled cable does."""
@@ -115,15 +127,15 @@ class Simulator:
         bridge = Bridge(dialect, line, provider, self._clock)
         task = asyncio.get_running_loop().create_task(bridge.run(), name="simulator connection")
         self._bridges[task] = bridge
+        ended = Close(1006, "stopped")
         try:
-            connection.ended = await task
+            ended = await task
         finally:
             task.cancel()
             await asyncio.wait([task])
             del self._bridges[task]
-            if connection.ended is None:
-                connection.ended = Close(1006, "stopped")
-        return connection.ended
+            connection.end(ended)
+        return ended
 
     def cut(self) -> None:
         """Cuts every connection that lives."""
@@ -132,7 +144,7 @@ class Simulator:
 
     async def stop(self) -> None:
         """Closes every connection, with a handshake where the client takes part in time."""
-        tasks = dict(self._bridges)
+        tasks, alive = dict(self._bridges), [one for one in self.connections if one.ended is None]
         for bridge in tasks.values():
             bridge.hang_up(Close(1001, "the simulator stops"))
         if tasks:
@@ -140,23 +152,30 @@ class Simulator:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        for connection in alive:
+            await connection.closed()
 
 
 class _Logged:
-    """A transport whose arriving frames are remembered."""
+    """A transport whose arriving frames are remembered, and that knows when it was this side that closed it."""
 
     def __init__(self, inner: Transport, connection: Connection) -> None:
         self.send = inner.send
-        self.close = inner.close
         self._inner = inner
         self._connection = connection
+        self._own: Close | None = None
+
+    async def close(self, close: Close, /) -> None:
+        self._own = self._own or close
+        await self._inner.close(close)
 
     async def pump(self, on_frame: Callable[[bytes | str], None], /) -> Close:
         def kept(frame: bytes | str) -> None:
             self._connection.keep(frame)
             on_frame(frame)
 
-        return await self._inner.pump(kept)
+        ended = await self._inner.pump(kept)
+        return self._own or ended
 
 
 def random_ids(seed: int | None = None) -> Ids:
