@@ -18,7 +18,7 @@ from voicechatengine.session.dialect import Close, ServerDialect
 from voicechatengine.session.link import Link
 from voicechatengine.session.transport import Transport
 
-log = logging.getLogger("voicechatengine")
+log: Final = logging.getLogger("voicechatengine")
 
 QUEUE: Final = 4_000  # commands: 80 seconds of audio in frames of 20 ms
 

@@ -35,8 +35,8 @@ class Connection:
     """One client's connection: what it asked for, what it sent (of very much the end), how it ended (None: it lives)."""
 
     def __init__(self, handshake: Handshake, cut: Callable[[], None]) -> None:
-        self.path = handshake.path
-        self.query = handshake.query
+        self.path: str = handshake.path
+        self.query: dict[str, str] = handshake.query
         self.ended: Close | None = None
         self._over = asyncio.Event()
         self._cut = cut
@@ -86,7 +86,7 @@ class Simulator:
         clock: Callable[[], float] | None = None,
         seed: int | None = None,
     ) -> None:
-        self.url = ""
+        self.url: str = ""
         self.vendor = vendor
         self.connections: deque[Connection] = deque(maxlen=KEPT_CONNECTIONS)
         self._provider = provider or (lambda: responder(vendor.title))

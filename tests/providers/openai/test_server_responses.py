@@ -12,6 +12,7 @@ from voicechatengine.audio.format import AudioFormat
 from voicechatengine.events import (
     AudioChunk,
     ErrorInfo,
+    InputTranscript,
     RateLimit,
     RateLimits,
     ResponseCompleted,
@@ -24,6 +25,7 @@ from voicechatengine.messages import (
     MessageItem,
     ResponseCancel,
     ResponseCreate,
+    TextPart,
     Tool,
 )
 from voicechatengine.providers.openai.server import LIMITS
@@ -308,3 +310,23 @@ def test_audio_is_written_in_the_sessions_format():
     )
     sizes = [len(base64.b64decode(f["delta"])) for f in frames if f["type"] == "response.output_audio.delta"]
     assert sizes == [pytest.approx(800, abs=2), pytest.approx(800, abs=2)]
+
+
+def test_an_own_input_refers_to_speech_by_its_words():
+    talk = Talk()
+    talk.update(audio={"input": {"transcription": {"model": "whisper-1"}, "turn_detection": None}})
+    talk.hear(tone(200))
+    heard = talk.say("input_audio_buffer.commit")[0]["item_id"]
+    talk.tell(InputTranscript("What time is it?", True, "u"))
+    talk.begin()
+    talk.tell(TextChunk("Noon.", spoken=True, response_id="r1"))
+    said = talk.tell(ResponseCompleted("r1"))[-1]["response"]["output"][0]["id"]
+    talk.asked()
+    references = [{"type": "item_reference", "id": item_id} for item_id in (heard, said)]
+    talk.say("response.create", response={"input": references, "conversation": "none"})
+    (asked,) = talk.asked()
+    assert isinstance(asked, ResponseCreate)
+    assert asked.input == (
+        MessageItem("user", (TextPart("What time is it?", spoken=True),), heard),
+        MessageItem("assistant", (TextPart("Noon.", spoken=True),), said),
+    )

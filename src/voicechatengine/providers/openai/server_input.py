@@ -31,8 +31,8 @@ class InputBuffer:
     """Audio in the session's input format, listened to as the session's turn detection says (None: not at all)."""
 
     def __init__(self, audio_format: AudioFormat, detection: TurnDetection | None) -> None:
-        self.position_ms = 0.0
-        self.buffered_ms = 0.0  # since the last commit or clear
+        self.position_ms: float = 0.0
+        self.buffered_ms: float = 0.0  # since the last commit or clear
         self._format = audio_format
         self._detection = detection
         self._padding: deque[bytes] = deque()

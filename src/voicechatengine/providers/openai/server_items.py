@@ -63,11 +63,6 @@ class Conversation:
         self._order: list[str] = []
         self.audio_ms: dict[str, float] = {}
 
-    @property
-    def last(self) -> str | None:
-        """The id of the last item."""
-        return self._order[-1] if self._order else None
-
     def add(self, item: objects.Item, previous: str | None = None) -> str | None:
         """Puts an item behind `previous` (``root``: at the beginning; None: at the end); gives the id before it."""
         item_id = str(item.id)
@@ -238,13 +233,14 @@ def meaning(item: objects.Item, recode: Callable[[bytes], bytes]) -> Item | None
 
 
 def _part(part: objects.Content, recode: Callable[[bytes], bytes]) -> Part:
-    if part.type == "input_audio":
-        words = part.transcript if isinstance(part.transcript, str) else None
-        return AudioPart(recode(decoded(str(part.audio), "audio")), words)
+    """A part of an item. Of speech that is the provider's own, only the words are here, as far as they are known."""
+    words = next((one for one in (part.text, part.transcript) if isinstance(one, str)), None)
+    if part.type == "input_audio" and isinstance(part.audio, str):
+        return AudioPart(recode(decoded(part.audio, "audio")), words)
     if part.type == "input_image":
         kind, image = _picture(str(part.image_url), "image_url")
         return ImagePart(image, kind)
-    return TextPart(str(part.text))
+    return TextPart(words or "", spoken=part.type in ("input_audio", "output_audio"))
 
 
 def items_of(data: list[dict[str, object]], ids: Callable[[str], str]) -> list[objects.Item]:

@@ -63,7 +63,7 @@ class Replies:
     ) -> None:
         self.session = session
         self.active: ServerResponse | None = None  # the one of the conversation
-        self.spoke = False  # ever
+        self.spoke: bool = False  # ever
         self._say = say
         self._ask = ask
         self._ended = ended
@@ -222,14 +222,12 @@ class Replies:
         )
 
     def _context(self, given: list[dict[str, object]]) -> tuple[Item, ...]:
-        """A response's own input; an item of the user's speech is the provider's alone and cannot be given again."""
+        """A response's own input, with what it refers to."""
         recode = Recoder(FORMATS[self.session["audio"]["input"]["format"]["type"]], self._audio)
         found: list[Item] = []
         for item in items_of(given, self._ids):
             if item.type == "item_reference":
                 item = self._conversation.get(str(item.id), "retrieve")
-                if any(part.type == "input_audio" and not part.audio for part in item.content or ()):
-                    continue
             meant = meaning(item, recode)
             found += [] if meant is None else [meant]
         return tuple(found)

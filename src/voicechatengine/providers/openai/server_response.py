@@ -53,9 +53,9 @@ class ServerResponse:
         target: AudioFormat,
     ) -> None:
         self.plan = plan
-        self.audio_ms = 0.0
-        self.spoke = False
-        self.by_silence = False  # nobody asked for it: it fills a silence
+        self.audio_ms: float = 0.0
+        self.spoke: bool = False
+        self.by_silence: bool = False  # nobody asked for it: it fills a silence
         self._say = say
         self._ids = ids
         self._conversation = conversation
