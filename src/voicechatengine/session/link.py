@@ -53,6 +53,8 @@ class Link(Generic[In, Out]):
             self._take(self._dialect.opened(self._clock()))
             self.wake()
             close = await self._transport.pump(self._on_frame)
+            if self._close is not None:
+                await asyncio.wait([writer])  # it is in the midst of the closing handshake, which ends the reading
         finally:
             writer.cancel()
             self._frames.clear()
