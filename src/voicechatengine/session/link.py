@@ -54,7 +54,7 @@ class Link(Generic[In, Out]):
             self.wake()
             close = await self._transport.pump(self._on_frame)
             if self._close is not None:
-                await asyncio.wait([writer])  # it is in the midst of the closing handshake, which ends the reading
+                await asyncio.wait([writer])  # its closing handshake is what ended the reading
         finally:
             writer.cancel()
             self._frames.clear()

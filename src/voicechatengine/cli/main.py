@@ -1,0 +1,139 @@
+"""The entry of the command `voicechat`: its arguments, and what its errors look like. What it does is in the modules beside it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Final, NoReturn
+
+from voicechatengine.cli import providers, simulate, talk
+from voicechatengine.cli.exits import MEANING, Exit, exit_of, one_line
+from voicechatengine.cli.registry import PROVIDERS
+from voicechatengine.simulators import SIMULATORS
+
+COMMANDS: Final[dict[str, Callable[[argparse.Namespace], Exit]]] = {
+    "talk": talk.run,
+    "simulate": simulate.run,
+    "providers": providers.run,
+}
+MAX_PORT: Final = 65_535
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command; returns its exit code. Errors are one line on stderr; VOICECHAT_DEBUG=1 adds where they arose."""
+    try:
+        arguments = parser().parse_args(argv)
+    except SystemExit as end:  # argparse has said what there is to say
+        return end.code if isinstance(end.code, int) else Exit.USAGE
+    try:
+        return COMMANDS[arguments.command](arguments)
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the top: whatever it is, people get one line and scripts a code
+        if os.environ.get("VOICECHAT_DEBUG") == "1":
+            traceback.print_exc()
+        print(f"voicechat: {one_line(error)}", file=sys.stderr)
+        return exit_of(error)
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        """Says what is wrong, and where to read more."""
+        self.exit(Exit.USAGE, f"voicechat: {message}; see {self.prog} --help\n")
+
+
+def parser() -> Parser:
+    """The arguments of the command."""
+    codes = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in MEANING.items())
+    top = Parser(
+        prog="voicechat",
+        description="Talk to realtime voice AIs.",
+        epilog=f"exit codes:\n{codes}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    top.add_argument("--version", action="version", version=f"voicechat {version('voicechatengine')}")
+    commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _talk(commands.add_parser("talk", help="hold a conversation", epilog=top.epilog,
+                              formatter_class=argparse.RawDescriptionHelpFormatter))  # fmt: skip
+    _simulate(commands.add_parser("simulate", help="serve a simulator of a vendor until Ctrl-C"))
+    listing = commands.add_parser("providers", help="what each provider can do")
+    listing.add_argument("--json", action="store_true", help="as one JSON object")
+    return top
+
+
+def _talk(add: argparse.ArgumentParser) -> None:
+    add.add_argument(
+        "--provider",
+        default="openai",
+        metavar="NAME",
+        help=f"{', '.join(PROVIDERS)}, or package.module:factory for one of your own (default: openai)",
+    )
+    add.add_argument(
+        "--url",
+        help="another server of the same kind; 'simulator' starts one here, with no key and no network",
+    )
+    add.add_argument("--model", help="the model (default: the provider's)")
+    add.add_argument("--voice", help="the voice (default: the provider's)")
+    add.add_argument("--instructions", help="how the assistant is to behave")
+    source = add.add_mutually_exclusive_group()
+    source.add_argument("--input", metavar="IN.WAV|mic", help="what the assistant hears (default: mic)")
+    source.add_argument("--text", help="ask this in writing instead of speaking")
+    add.add_argument(
+        "--output",
+        metavar="OUT.WAV|speaker",
+        help="where the answer goes (default: speaker with the microphone, else nowhere)",
+    )
+    add.add_argument("--json", action="store_true", help="one JSON object per event, and a summary")
+
+
+def _simulate(add: argparse.ArgumentParser) -> None:
+    add.add_argument("vendor", choices=SIMULATORS, help="whose service to simulate")
+    add.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: %(default)s)")
+    add.add_argument("--port", type=port, default=0, help="the port (default: any free one)")
+    faults = add.add_argument_group("faults on request")
+    faults.add_argument(
+        "--drop-after", type=positive, metavar="N", help="cut each connection after N messages to the client"
+    )
+    faults.add_argument(
+        "--delay-ms", type=duration, metavar="MS", help="hold each message to the client back"
+    )
+    faults.add_argument(
+        "--garbage-every", type=positive, metavar="N", help="put nonsense in after every N messages"
+    )
+    faults.add_argument("--rate-limit", type=positive, metavar="N", help="refuse the first N connections")
+    faults.add_argument("--expire-after", type=duration, metavar="S", help="end each session after S seconds")
+
+
+def port(text: str) -> int:
+    """A port's number; 0 means any."""
+    if not text.isdecimal() or int(text) > MAX_PORT:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port from 0 to {MAX_PORT}")
+    return int(text)
+
+
+def positive(text: str) -> int:
+    """A whole number from 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)
+
+
+def duration(text: str) -> float:
+    """A stretch of time, in whatever unit: a number from 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 0")
+    return value
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,92 @@
+"""The providers that the command line knows by name, and how it makes one. A new provider is one line of the table."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, NamedTuple, cast
+
+from voicechatengine.capabilities import Capabilities
+from voicechatengine.cli.exits import UsageError
+from voicechatengine.errors import ProviderError
+from voicechatengine.provider import Provider, ProviderConfig
+
+
+class Entry(NamedTuple):
+    """A provider by the names of its classes: a vendor's module loads when it is used.
+
+    `preset` is what its config is always given here. `local`: there is no server, so no url either.
+    """
+
+    module: str
+    config: str
+    provider: str
+    preset: Mapping[str, Any] = {}
+    local: bool = False
+
+
+PROVIDERS: Final[dict[str, Entry]] = {
+    "openai": Entry("voicechatengine.providers.openai", "OpenAIConfig", "OpenAIProvider"),
+    "mock": Entry(
+        "voicechatengine.providers.mock", "MockConfig", "MockProvider", {"detect_turns": True}, local=True
+    ),
+}
+
+MEMBERS: Final = tuple(name for name in vars(Provider) if not name.startswith("_"))
+
+
+def make(name: str, options: Mapping[str, Any]) -> Provider:
+    """The provider of that name, or what the factory ``package.module:factory`` gives, from these fields of a config.
+
+    Raises `UsageError` for a name that is not known, and for a factory that cannot be imported or gives no provider.
+    """
+    if ":" in name:
+        return _from_factory(name, options)
+    entry = PROVIDERS.get(name)
+    if entry is None:
+        raise UsageError(
+            f"provider {name!r} is not known: use {', '.join(PROVIDERS)},"
+            " or package.module:factory for one of your own"
+        )
+    if entry.local and "url" in options:
+        raise UsageError(f"provider {name} has no server: leave --url out")
+    module = importlib.import_module(entry.module)
+    config: ProviderConfig = getattr(module, entry.config)(**entry.preset, **options)
+    return cast("Provider", getattr(module, entry.provider)(config))
+
+
+def _from_factory(name: str, options: Mapping[str, Any]) -> Provider:
+    module_name, _, attribute = name.partition(":")
+    here = str(Path.cwd())
+    if here not in sys.path:  # a command's path begins with the folder that it is installed in
+        sys.path.insert(0, here)
+    try:
+        factory: Callable[..., Any] = getattr(importlib.import_module(module_name), attribute)
+    except ImportError as error:
+        raise UsageError(
+            f"{module_name!r} cannot be imported: {error}; is it installed, or in this folder?"
+        ) from error
+    except (AttributeError, ValueError) as error:
+        raise UsageError(f"{name!r} names no factory: write package.module:factory") from error
+    if not callable(factory):
+        raise UsageError(f"{name!r} is not callable: name a class or a function that gives a provider")
+    try:
+        provider: Any = factory(**options)
+    except ProviderError:
+        raise
+    except TypeError as error:
+        given = ", ".join(options) or "no arguments"
+        raise UsageError(f"{name} was called with {given}: {error}") from error
+    except Exception as error:
+        raise UsageError(f"{name} raised {type(error).__name__}: {error}") from error
+    missing = [member for member in MEMBERS if not callable(getattr(provider, member, None))]
+    if missing:
+        raise UsageError(f"{name} gave a {type(provider).__name__}, which lacks {', '.join(missing)}")
+    return cast("Provider", provider)
+
+
+def capabilities() -> dict[str, Capabilities]:
+    """What each provider in the table can do, with no key and no connection."""
+    return {name: make(name, {"api_key": "none"}).get_capabilities() for name in PROVIDERS}
