@@ -177,6 +177,27 @@ def test_a_session_that_the_service_would_not_take_changes_nothing(
     assert before == after
 
 
+def test_null_is_a_value_only_where_it_switches_something_off():
+    """Clients write out what they leave alone."""
+    talk = Talk()
+    off: dict[str, Any] = {
+        "turn_detection": None,
+        "transcription": None,
+        "noise_reduction": None,
+        "format": None,
+    }
+    (frame,) = talk.update(
+        instructions=None, tools=None, tracing=None, audio={"input": off, "output": {"voice": None}}
+    )
+    before, after = talk.greeting[0]["session"], frame["session"]
+    assert after["audio"]["input"]["turn_detection"] is None
+    before["audio"]["input"]["turn_detection"] = None
+    assert before == after
+    nulls = {"instructions": None, "conversation": None, "metadata": None, "input": None, "audio": None}
+    assert types(talk.say("response.create", response=nulls)) == ["response.created"]
+    assert talk.asked()[0]["input"] is None
+
+
 def test_the_words_of_a_refusal_are_the_services():
     talk = Talk()
     both = talk.update(output_modalities=["text", "audio"])[0]["error"]["message"]

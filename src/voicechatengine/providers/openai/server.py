@@ -278,7 +278,7 @@ class OpenAIServer:
         self._recode = Recoder(audio_format, self._audio)
 
     def _session_update(self, message: wire.SessionUpdate) -> None:
-        change = message.session
+        change = rules.given(message.session)
         rules.check_session(change)
         if change.get("model", self._model) != self._model:
             raise Refused("invalid_value", "The model of a session cannot be changed.", "session.model")
@@ -476,7 +476,7 @@ class OpenAIServer:
     # ------------------------------------------------------------------ responses
 
     def _response_create(self, message: wire.ResponseCreate) -> None:
-        params = message.response if isinstance(message.response, dict) else {}
+        params = rules.given(message.response) if isinstance(message.response, dict) else {}
         rules.check_response(params)
         if self._rate_limited:
             self._rate_limited -= 1

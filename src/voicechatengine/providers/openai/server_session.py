@@ -53,6 +53,14 @@ REPLACED: Final = {"voice", "tool_choice", "tracing", "truncation", "prompt", "r
 """Members that are taken as a whole: half of an old one and half of a new one mean nothing."""
 
 MAX_PADDING_MS: Final = 10_000  # a bound of ours: so much audio is kept
+NULLABLE: Final = {
+    "turn_detection", "transcription", "noise_reduction", "tracing", "prompt", "reasoning", "include", "metadata",
+    "idle_timeout_ms",
+}  # fmt: skip
+"""Members for which null is a value: switched off."""
+
+NESTED: Final = {"audio", "input", "output", "format", "turn_detection", "transcription"}
+
 PATIENCE_MS: Final = {"low": 1_500, "medium": 800, "high": 400, "auto": 800}
 """How much silence ends a turn under semantic_vad, where only energy is there to judge by."""
 
@@ -201,6 +209,15 @@ class _Response(_Strict, frozen=True):
     prompt: dict[str, Any] | None | UnsetType = UNSET
     parallel_tool_calls: bool | UnsetType = UNSET
     reasoning: dict[str, Any] | None | UnsetType = UNSET
+
+
+def given(data: dict[str, Any]) -> dict[str, Any]:
+    """What a client means by a session or a response: null where null means nothing is as if it were not there."""
+    return {
+        name: given(cast("dict[str, Any]", value)) if name in NESTED and isinstance(value, dict) else value
+        for name, value in data.items()
+        if value is not None or name in NULLABLE
+    }
 
 
 def check_session(change: dict[str, Any]) -> None:
