@@ -1,0 +1,83 @@
+"""Each example runs as it stands, as a program of its own, against the simulator."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+from voicechatengine.audio.wav import read_wav
+from voicechatengine.simulators import simulator
+
+EXAMPLES = Path(__file__).resolve().parents[1] / "examples"
+QUESTION = str(EXAMPLES / "question.wav")
+pytestmark = pytest.mark.realtime
+
+
+async def run(name: str, *arguments: str, cwd: Path) -> list[str]:
+    """The lines that an example prints; it must end well and say nothing on stderr."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-W",
+        "error",
+        str(EXAMPLES / name),
+        *arguments,
+        cwd=cwd,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "OPENAI_API_KEY": "made-up"},
+    )
+    output, errors = await process.communicate()
+    assert (process.returncode, errors.decode()) == (0, "")
+    return output.decode().splitlines()
+
+
+async def test_ask(tmp_path):
+    """A reply in words, and how much sound came."""
+    async with simulator("openai") as server:
+        words, sound = await run("ask.py", server.url, cwd=tmp_path)
+    assert "You said: Hello, AI!" in words
+    assert "pcm16 24000 Hz mono" in sound
+
+
+async def test_raw_provider(tmp_path):
+    """A spoken question is answered in words and sound."""
+    async with simulator("openai") as server:
+        words, sound = await run("raw_provider.py", server.url, QUESTION, cwd=tmp_path)
+    assert "seconds of speech" in words
+    assert int(sound.split()[0]) > 0
+
+
+async def test_talk_to_file(tmp_path):
+    """The answer is a WAV file that can be heard."""
+    async with simulator("openai") as server:
+        lines = await run("talk_to_file.py", server.url, QUESTION, "answer.wav", cwd=tmp_path)
+    assert "seconds of speech" in lines[0]
+    assert len(lines) == 3
+    format, audio = read_wav(tmp_path / "answer.wav")
+    assert format.duration_ms(len(audio)) > 1000
+    assert any(audio)
+
+
+async def test_push_to_talk(tmp_path):
+    """The whole file is one turn."""
+    async with simulator("openai") as server:
+        [words] = await run("push_to_talk.py", server.url, QUESTION, cwd=tmp_path)
+    assert "seconds of speech" in words
+
+
+async def test_custom_provider(tmp_path):
+    """A provider of one's own answers through the engine."""
+    assert await run("custom_provider.py", cwd=tmp_path) == ["Pieces of eight!"]
+
+
+def test_every_example_is_run_and_listed():
+    """No example is left out of these tests, nor of the page that lists them."""
+    page = (EXAMPLES / "README.md").read_text()
+    tests = Path(__file__).read_text()
+    for example in EXAMPLES.glob("*.py"):
+        assert f"`{example.name}`" in page
+        assert f'run("{example.name}"' in tests
