@@ -176,7 +176,8 @@ class OpenAIServer:
         try:
             message = wire.decode_client(frame)
         except msgspec.ValidationError as error:
-            self._misread(frame, error)
+            refused, event_id = rules.misread(frame, error, wire.CLIENT_TYPES)
+            self._error(refused.code, refused.message, refused.param, event_id)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             self._error("invalid_json", "The message is not valid JSON.")
         else:
@@ -245,24 +246,6 @@ class OpenAIServer:
         self._over = True
         self._expires_at = self._idle_at = None
         self._out.append(close)
-
-    def _misread(self, frame: bytes | str, error: msgspec.ValidationError) -> None:
-        try:
-            message = msgspec.json.decode(frame, type=dict[str, Any])
-        except (msgspec.DecodeError, RecursionError):
-            return self._error("invalid_type", "Invalid type: expected an object.")
-        kind, event_id = message.get("type"), message.get("event_id")
-        event_id = event_id if isinstance(event_id, str) else None
-        if kind is None:
-            return self._error(
-                "missing_required_parameter", "Missing required parameter: 'type'.", "type", event_id
-            )
-        if not isinstance(kind, str) or kind not in wire.CLIENT_TYPES:
-            known = ", ".join(f"'{name}'" for name in wire.CLIENT_TYPES)
-            text = f"Invalid value: '{kind}'. Supported values are: {known}."
-            return self._error("invalid_value", text, "type", event_id)
-        refused = rules.refused(error, message, "")
-        return self._error(refused.code, refused.message, refused.param, event_id)
 
     # ------------------------------------------------------------------ the session
 

@@ -10,6 +10,7 @@ the `openai` package 3.54.0; defaults and order from recorded sessions of 2026-0
 from __future__ import annotations
 
 import copy
+from collections.abc import Collection
 from typing import Annotated, Any, Final, Literal, cast
 
 import msgspec
@@ -285,6 +286,25 @@ def refused(error: msgspec.ValidationError, data: object, root: str) -> Refused:
             param,
         )
     return Refused("invalid_value", f"Invalid value: {value!r}.", param)
+
+
+def misread(
+    frame: bytes | str, error: msgspec.ValidationError, known: Collection[str]
+) -> tuple[Refused, str | None]:
+    """The service's words for JSON that is none of the `known` messages, and the `event_id` that it bears."""
+    try:
+        message = msgspec.json.decode(frame, type=dict[str, Any])
+    except (msgspec.DecodeError, RecursionError):
+        return Refused("invalid_type", "Invalid type: expected an object."), None
+    kind, given_id = message.get("type"), message.get("event_id")
+    event_id = given_id if isinstance(given_id, str) else None
+    if kind is None:
+        return Refused("missing_required_parameter", "Missing required parameter: 'type'.", "type"), event_id
+    if kind not in tuple(known):
+        names = ", ".join(f"'{name}'" for name in known)
+        text = f"Invalid value: '{kind}'. Supported values are: {names}."
+        return Refused("invalid_value", text, "type"), event_id
+    return refused(error, message, ""), event_id
 
 
 def _at(data: Any, path: str) -> Any:
