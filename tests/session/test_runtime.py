@@ -17,6 +17,7 @@ from voicechatengine import (
     DeadlineError,
     MessageError,
     MessageType,
+    ProtocolError,
     ProviderEvent,
     RateLimitError,
     Retry,
@@ -300,3 +301,228 @@ async def test_a_dialects_deadline_rings_at_its_time():
     assert seen[-1].data["code"] == "alarm"
     assert asyncio.get_running_loop().time() - begun == pytest.approx(42, abs=0.01)
     await provider.disconnect()
+
+
+async def test_two_tasks_that_connect_share_one_outcome():
+    far = FarEnd(greet=False)
+    provider = toy(far)
+    both = [asyncio.create_task(provider.connect()) for _ in range(2)]
+    await (await far.call(1)).say("created", id="s")
+    assert await asyncio.gather(*both) == [True, True]
+    assert len(far.calls) == 1
+    await provider.disconnect()
+
+    far = FarEnd(greet=False)
+    provider = toy(far)
+    both = [asyncio.create_task(provider.connect()) for _ in range(2)]
+    (await far.call(1)).near.cut()
+    for outcome in await asyncio.gather(*both, return_exceptions=True):
+        assert isinstance(outcome, ConnectionError)
+
+
+async def test_a_server_that_hangs_up_before_a_session_is_a_protocol_error_with_its_reason():
+    far = FarEnd(greet=False)
+    provider = toy(far)
+    connecting = asyncio.create_task(provider.connect())
+    await (await far.call(1)).far.close(Close(4004, "no such model"))
+    with pytest.raises(ProtocolError, match=r"4004 \(no such model\)"):
+        await connecting
+
+
+async def test_a_fatal_error_ends_the_session_with_that_one_error():
+    far = FarEnd()
+    provider = toy(far)
+    await provider.connect()
+    await far.calls[0].say("error", code="insufficient_quota", message="pay key-1 first", recoverable=False)
+    seen = [event async for event in provider.events()]
+    assert [event.data["code"] for event in seen if event.type == "error"] == ["insufficient_quota"]
+    assert seen[-1].data["state"] is ConnectionState.ERROR
+    with pytest.raises(RateLimitError, match="pay"):
+        await provider.send_text("hello?")
+    await provider.disconnect()
+
+
+async def test_an_error_says_nothing_of_the_key():
+    far = FarEnd()
+    provider = toy(far, api_key="my-own-secret")
+    events = provider.events()
+    await provider.connect()
+    await far.calls[0].say("error", code="x", message="key my-own-secret is odd", recoverable=True)
+    seen = await until(events, "error")
+    assert "my-own-secret" not in repr(seen)
+    await provider.disconnect()
+
+
+async def test_while_reconnecting_an_interrupt_takes_back_the_request_and_a_wrong_option_is_refused_at_once():
+    far = FarEnd()
+    provider = toy(far)
+    events = provider.events()
+    await provider.connect()
+    far.calls[0].near.cut()
+    await until(events, "reconnecting")
+    await provider.create_response()
+    await provider.interrupt()
+    with pytest.raises(MessageError):
+        await provider.update_session(voice="none")
+    await provider.update_session(voice="alloy")
+    await until(events, "reconnected")
+    frames = await (await far.call(2)).heard(lambda frames: len(frames) == 2)
+    assert [frame.get("type") for frame in frames] == [None, "session_update"]
+    await provider.disconnect()
+    await provider.interrupt()  # harmless
+
+
+async def test_audio_held_while_reconnecting_is_bounded_and_told_when_the_session_is_given_up():
+    far = FarEnd()
+    provider = toy(far, retry=Retry(attempts=2))
+    events = provider.events()
+    await provider.connect()
+    far.refuse = [ConnectionError("down")] * 9
+    far.calls[0].near.cut()
+    await until(events, "reconnecting")
+
+    async def pour() -> None:
+        for _ in range(30):
+            await provider.send_audio(SECOND)
+
+    with pytest.raises(ConnectionError):
+        await pour()
+    seen = await until(events, "error")
+    assert "11 held messages were not sent" in seen[-1].data["message"]
+    await provider.disconnect()
+
+
+async def test_audio_that_waited_for_the_reconnection_goes_out_after_it():
+    far = FarEnd()
+    provider = toy(far)
+    events = provider.events()
+    await provider.connect()
+    far.calls[0].near.cut()
+    await until(events, "reconnecting")
+
+    async def pour() -> None:
+        for _ in range(30):
+            await provider.send_audio(SECOND)
+
+    pouring = asyncio.create_task(pour())
+    call = await far.call(2)
+    await call.heard(lambda frames: len(frames) == 31)
+    await pouring
+    await provider.disconnect()
+
+
+async def test_messages_held_are_bounded_by_their_number():
+    far = FarEnd()
+    provider = toy(far)
+    events = provider.events()
+    await provider.connect()
+    far.refuse = [ConnectionError("down")] * 3
+    far.calls[0].near.cut()
+    await until(events, "reconnecting")
+    for _ in range(1000):
+        await provider.send_text("x")
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(provider.send_text("one too many"), 0.01)
+    await provider.disconnect()
+
+
+async def test_a_held_message_that_the_new_session_refuses_is_told():
+    far = FarEnd()
+    provider = toy(far)
+    events = provider.events()
+    await provider.connect()
+    far.calls[0].near.cut()
+    await until(events, "reconnecting")
+    await provider.send_message(MessageType.ITEM_DELETE, {"item_id": "refuse me"})
+    seen = await until(events, "error")
+    assert seen[-1].data["code"] == "not_sent"
+    assert seen[-1].data["command"] == "item_delete"
+    await provider.disconnect()
+
+
+async def test_a_session_lost_before_what_was_owed_could_be_said_again_owes_it_still():
+    far = FarEnd()
+    provider = toy(far)
+    events = provider.events()
+    await provider.connect()
+    await provider.send_audio(SECOND)
+    await far.calls[0].say("speech_started", position_ms=0, item_id="u1")
+    await until(events, "speech_started")
+    far.greet = False
+    far.calls[0].near.cut()
+    second = await far.call(2)
+    await second.say("created", id="s2")
+    second.far.cut()  # at once: the session is there, and gone
+    far.greet = True
+    frames = await (await far.call(3)).heard(lambda frames: len(frames) == 2)
+    assert base64.b64decode(frames[1]["audio"]) == SECOND
+    await provider.disconnect()
+
+
+async def test_a_defect_in_a_dialect_ends_the_session_and_is_told():
+    far = FarEnd()
+    provider = toy(far)
+    await provider.connect()
+    await far.calls[0].far.send(b"this is no JSON, and the toy raises", False)
+    seen = [event async for event in provider.events()]
+    assert "JSONDecodeError" in seen[-1].data["reason"]
+    assert not provider.is_connected()
+    await provider.disconnect()
+
+
+async def test_after_an_error_connect_goes_on_with_the_history_and_after_disconnect_it_begins():
+    far = FarEnd()
+    provider = toy(far, retry=Retry(attempts=0))
+    await provider.connect()
+    await provider.send_text("one")
+    far.calls[0].near.cut()
+    assert [event async for event in provider.events()][-1].data["state"] is ConnectionState.ERROR
+    for expected in (1, 0):
+        await provider.connect()
+        call = far.calls[-1]
+        assert len((await call.heard(lambda frames: frames))[0]["hello"]) == expected
+        await provider.disconnect()
+
+
+async def test_a_change_of_the_session_is_kept_for_the_next_connection():
+    far = FarEnd()
+    provider = toy(far)
+    events = provider.events()
+    await provider.connect()
+    await provider.update_session(turn_detection=None)
+    await provider.send_audio(SECOND * 5)
+    far.calls[0].near.cut()
+    await until(events, "reconnected")
+    frames = await (await far.call(2)).heard(lambda frames: len(frames) == 2)
+    assert len(base64.b64decode(frames[1]["audio"])) == 5 * len(
+        SECOND
+    )  # push to talk: all of it may be speech
+    assert provider.get_capabilities() == {"text_input": True}
+    await provider.disconnect()
+
+
+async def test_a_cancelled_disconnect_has_closed():
+    far = FarEnd()
+    provider = toy(far)
+    await provider.connect()
+    leaving = asyncio.create_task(provider.disconnect())
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    assert not provider.is_connected()
+    await far.calls[0].ended()
+
+
+async def test_a_handler_may_disconnect():
+    far = FarEnd()
+    provider = toy(far)
+    done = asyncio.Event()
+
+    async def leave(event: ProviderEvent) -> None:
+        await provider.disconnect()
+        done.set()
+
+    provider.on_event("session_created", leave)
+    await provider.connect()
+    await done.wait()
+    assert not provider.is_connected()

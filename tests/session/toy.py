@@ -23,7 +23,14 @@ from voicechatengine.events import (
     SpeechStopped,
     TextChunk,
 )
-from voicechatengine.messages import AudioAppend, Command, ItemCreate, ResponseCreate, SessionUpdate
+from voicechatengine.messages import (
+    AudioAppend,
+    Command,
+    ItemCreate,
+    ItemDelete,
+    ResponseCreate,
+    SessionUpdate,
+)
 from voicechatengine.session.dialect import Close, Endpoint, Frame, Ids, Outgoing, Restore
 from voicechatengine.session.runtime import Runtime, Vendor
 from voicechatengine.session.transport import Connector, MemoryTransport, Transport, memory_pair
@@ -60,6 +67,8 @@ class ToyDialect:
             raise MessageError("no such voice", field="voice")
         if isinstance(message, ResponseCreate):
             self.owed = message
+        if isinstance(message, ItemDelete) and message.item_id == "refuse me":
+            raise MessageError("no such item", field="item_id")
         return [Frame(msgspec.json.encode(message))]
 
     def receive(self, frame: bytes | str, now: float, /) -> Sequence[Event | Outgoing]:
