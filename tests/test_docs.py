@@ -1,0 +1,149 @@
+"""What the documentation says is run: every Python block, every example, every table that lists what the code has."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import inspect
+import re
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+
+from voicechatengine.cli.exits import MEANING
+from voicechatengine.cli.main import main, parser
+from voicechatengine.events import EVENT_TYPES
+from voicechatengine.messages import COMMANDS, OPTIONS
+from voicechatengine.simulators import simulator
+
+ROOT = Path(__file__).resolve().parents[1]
+PAGES = sorted(
+    [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md"), ROOT / "examples/README.md"]
+)
+PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+BLOCKS = [
+    pytest.param(page, page.read_text()[: found.start(1)].count("\n"), found[1], id=f"{page.name}-{number}")
+    for page in PAGES
+    for number, found in enumerate(PYTHON.finditer(page.read_text()), 1)
+]
+
+
+async def run_block(source: str, path: Path, line: int, names: dict[str, object]) -> None:
+    """Runs a block as a program in which `await` may stand anywhere, with those names given."""
+    tree = ast.parse(source)
+    ast.increment_lineno(tree, line)
+    code = compile(tree, str(path), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
+    result = eval(code, names)
+    if inspect.isawaitable(result):
+        await result
+
+
+@pytest.fixture
+def examples():
+    """The examples can be imported, as in their own folder."""
+    before = sys.path.copy()
+    sys.path.insert(0, str(ROOT / "examples"))
+    yield
+    sys.path[:] = before
+
+
+@pytest.mark.realtime
+@pytest.mark.usefixtures("examples")
+@pytest.mark.parametrize(("page", "line", "source"), BLOCKS)
+async def test_python_blocks_run(page, line, source, tmp_path):
+    """Each block is a program of its own. `url` is that of a simulator, `question` a WAV file, and the folder is empty."""
+    question = str(ROOT / "examples/question.wav")
+    with contextlib.chdir(tmp_path):
+        async with simulator("openai") as server:
+            names: dict[str, object] = {"__name__": "block", "url": server.url, "question": question}
+            await run_block(source, page, line, names)
+
+
+def test_every_page_with_code_is_run():
+    """The pattern above finds every fence that says python."""
+    fences = sum(page.read_text().count("```python") for page in PAGES)
+    assert len(BLOCKS) == fences > 0
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_to_files_lead_somewhere(page):
+    """A relative link names a file that is there."""
+    for target in re.findall(r"\]\(([^)#\s]+)(?:#[^)]*)?\)", page.read_text()):
+        if "://" not in target:
+            assert (page.parent / target).exists(), target
+
+
+def commands() -> list[str]:
+    """Every command that a page shows after a prompt, or names as `voicechat …`, without placeholders."""
+    found = []
+    for page in PAGES:
+        text = page.read_text()
+        found += re.findall(r"^\$ (.*?)(?: +#.*)?$", text, re.MULTILINE)
+        found += [
+            named for named in re.findall(r"`(voicechat [^`]+)`", text) if not re.search("[A-Z]{2}|…", named)
+        ]
+    return sorted(set(found))
+
+
+@pytest.mark.parametrize("command", commands())
+def test_commands_exist(command):
+    """The command line takes what the pages show; the Makefile has what they name."""
+    program, *arguments = shlex.split(command)
+    if program == "make":
+        assert re.search(rf"^{arguments[0]}:", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    elif "--version" not in arguments:
+        assert program == "voicechat"
+        assert parser().parse_args(arguments).command == arguments[0]
+
+
+def test_cli_page_has_the_exit_codes():
+    """The table of exit codes is that of the command."""
+    text = (ROOT / "docs/cli.md").read_text()
+    assert re.findall(r"^\| (\d+) \| (.*) \|$", text, re.MULTILINE) == [
+        (str(int(code)), meaning) for code, meaning in MEANING.items()
+    ]
+
+
+def test_cli_page_has_the_options_of_talk(capsys):
+    """Each option of `voicechat talk` is in the table, and no other."""
+    text = (ROOT / "docs/cli.md").read_text().split("## Talk")[1].split("## ")[0]
+    assert main(["talk", "--help"]) == 0
+    known = set(re.findall(r"^  (--[a-z]+)", capsys.readouterr().out, re.MULTILINE))
+    assert set(re.findall(r"`(--[a-z]+)", text.split("\n\n")[1])) == known
+
+
+def rows(heading: str) -> dict[str, list[str]]:
+    """The table rows of docs/events.md below a heading, by their first column's word."""
+    text = (ROOT / "docs/events.md").read_text()
+    part = text.split(heading, 1)[1].split("\n## ", 1)[0]
+    found = {}
+    for line in part.splitlines():
+        if line.startswith("| `"):
+            cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+            found[cells[0].strip("`")] = cells[1:]
+    return found
+
+
+def listed(fields: tuple[str, ...]) -> str:
+    return ", ".join(f"`{name}`" for name in fields) or "none"
+
+
+def test_events_page_lists_every_event_with_its_fields():
+    """The table of events is that of events.py."""
+    table = rows("## Events")
+    assert {name: cells[:2] for name, cells in table.items()} == {
+        name: [f"`{kind.__name__}`", listed(kind.__struct_fields__)] for kind, name in EVENT_TYPES.items()
+    }
+
+
+def test_events_page_lists_every_message_and_option():
+    """The tables of messages and options are those of messages.py."""
+    table = rows("## Messages")
+    messages = {name: cells[:2] for name, cells in table.items() if name.isupper()}
+    assert messages == {
+        kind.name: [f"`{payload.__name__}`", listed(payload.__struct_fields__)]
+        for kind, payload in COMMANDS.items()
+    }
+    assert tuple(name for name in table if name.islower()) == OPTIONS
