@@ -125,7 +125,7 @@ class WavWriter:
     """
 
     def __init__(self, path: str | Path, audio_format: AudioFormat) -> None:
-        self.path = Path(path)
+        self.path: Path = Path(path)
         self.format = audio_format
         self._size = 0
         self._told = 0  # the size that the header says

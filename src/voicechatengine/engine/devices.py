@@ -21,7 +21,7 @@ from voicechatengine.audio.format import AudioFormat
 from voicechatengine.engine.io import AHEAD_MS
 from voicechatengine.errors import AudioError
 
-log = logging.getLogger("voicechatengine")
+log: logging.Logger = logging.getLogger("voicechatengine")
 
 DEVICE_FORMAT: Final = AudioFormat(sample_rate=48_000)  # what practically every device can do
 MAX_UNREAD_MS: Final = 2000.0  # of the microphone; older audio is of no use to a conversation

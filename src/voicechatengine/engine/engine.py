@@ -48,7 +48,7 @@ from voicechatengine.messages import (
 )
 from voicechatengine.provider import EventHandler, Provider
 
-log = logging.getLogger("voicechatengine")
+log: logging.Logger = logging.getLogger("voicechatengine")
 
 FAREWELL_S = 1.0  # for reading what came before the end of the session
 

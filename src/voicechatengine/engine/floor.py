@@ -26,7 +26,7 @@ class Floor:
     def __init__(self, now: float, grace_s: float) -> None:
         self._grace = grace_s
         self._open: set[str] = set()
-        self.reconnecting = False
+        self.reconnecting: bool = False
         self._due = True  # until a first reply came, one is due
         self._moved = now
 

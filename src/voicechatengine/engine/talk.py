@@ -31,7 +31,7 @@ from voicechatengine.events import (
 from voicechatengine.messages import ActivityEnd, ActivityStart, Command, ItemTruncate, MessageType
 from voicechatengine.provider import Provider
 
-log = logging.getLogger("voicechatengine")
+log: logging.Logger = logging.getLogger("voicechatengine")
 
 TAIL_S: Final = 0.3  # how long a room and the devices' buffers go on sounding after the last sample
 FAREWELL_S: Final = 1.0  # for telling the provider what was heard, when the conversation is broken off

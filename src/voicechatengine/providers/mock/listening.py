@@ -19,7 +19,7 @@ class Ear:
     """Hears one session's input. `position_ms` is where in it the audio that was heard ends."""
 
     def __init__(self) -> None:
-        self.position_ms = 0.0
+        self.position_ms: float = 0.0
         self._audio = bytearray()
         self._vad: Vad | None = None
 

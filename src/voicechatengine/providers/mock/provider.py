@@ -78,7 +78,7 @@ class MockProvider:
     """
 
     def __init__(self, config: MockConfig | None = None, *, clock: Callable[[], float] | None = None) -> None:
-        self.config = config or MockConfig()
+        self.config: MockConfig = config or MockConfig()
         self._clock = clock or loop_clock()
         self._hub = Hub(self.config.name, self._clock, self.config.limits)
         self._script = Script(self.config)

@@ -75,7 +75,7 @@ from voicechatengine.providers.mock.turn import (
     with_item,
 )
 
-log = logging.getLogger("voicechatengine")
+log: logging.Logger = logging.getLogger("voicechatengine")
 
 BESIDE: Final = 8  # responses out of band at one time
 
@@ -112,7 +112,7 @@ class Session:
         lose: Callable[[MockReply], None],
     ) -> None:
         self.id = session_id
-        self.options = options
+        self.options: Options = options
         self._script = script
         self._luck = luck
         self._tell = tell

@@ -82,6 +82,7 @@ def created(state: State, message: wire.SessionCreated, now: float, out: list[Ou
 def updated(
     state: State, message: wire.SessionCreated | wire.SessionUpdated, _now: float, out: list[Output]
 ) -> None:
+    """The session changed."""
     out.append(SessionUpdated(state.session_id, applied=decode.applied(message.session)))
 
 
@@ -101,16 +102,19 @@ def error(state: State, message: wire.Error, now: float, out: list[Output]) -> N
 
 
 def limits(state: State, message: wire.RateLimitsUpdated, _now: float, out: list[Output]) -> None:
+    """What is left."""
     out.append(decode.rate_limits(message.rate_limits))
 
 
 def speech_started(state: State, message: wire.SpeechStarted, _now: float, out: list[Output]) -> None:
+    """The user speaks; the service will answer."""
     if state.answers():
         state.requests.speaking()
     out.append(SpeechStarted(message.audio_start_ms, message.item_id or None))
 
 
 def speech_stopped(state: State, message: wire.SpeechStopped, now: float, out: list[Output]) -> None:
+    """The user has spoken; the service commits it next."""
     if state.answers():
         state.requests.spoken(now, committed=False)
     out.append(SpeechStopped(message.audio_end_ms, message.item_id or None))
@@ -128,6 +132,7 @@ def committed(state: State, message: wire.BufferCommitted, now: float, out: list
 
 
 def cleared(state: State, message: wire.BufferCleared, now: float, out: list[Output]) -> None:
+    """The buffer is empty."""
     state.requests.no_turn()
     out.append(VendorMessage("input_audio_buffer.cleared", {"event_id": message.event_id}))
     state.ask_held(now, out)
@@ -136,6 +141,7 @@ def cleared(state: State, message: wire.BufferCleared, now: float, out: list[Out
 def item(
     state: State, message: wire.ItemAdded | wire.ItemCreated | wire.ItemDone, _now: float, out: list[Output]
 ) -> None:
+    """An item has its place in the conversation."""
     item = message.item
     kind = KINDS.get(item.type or "message")
     if kind is None:
@@ -152,6 +158,7 @@ def item(
 
 
 def heard(state: State, message: wire.TranscriptionDelta, _now: float, out: list[Output]) -> None:
+    """More of the user's words; each delta begins where the last one ended."""
     item = state.replies.item(message.item_id)
     if item.final or not message.delta:
         return
@@ -160,6 +167,7 @@ def heard(state: State, message: wire.TranscriptionDelta, _now: float, out: list
 
 
 def transcript(state: State, message: wire.TranscriptionCompleted, _now: float, out: list[Output]) -> None:
+    """All of the user's words, and what it cost to write them down."""
     item = state.replies.item(message.item_id)
     item_id = message.item_id or None
     if not item.final or item_id is None:
@@ -173,11 +181,13 @@ def transcript(state: State, message: wire.TranscriptionCompleted, _now: float, 
 def transcript_failed(
     state: State, message: wire.TranscriptionFailed, _now: float, out: list[Output]
 ) -> None:
+    """The words of a turn will not come."""
     why = message.error.message or message.error.code or "no reason given"
     out.append(ErrorInfo("transcription_failed", f"the words of {message.item_id} are not known: {why}"))
 
 
 def began(state: State, message: wire.ResponseCreated, now: float, out: list[Output]) -> None:
+    """A response begins, by its name."""
     body = message.response
     conversation = body.conversation_id
     in_conversation = None if conversation is UNSET else conversation is not None
@@ -191,6 +201,7 @@ def began(state: State, message: wire.ResponseCreated, now: float, out: list[Out
 
 
 def audio(state: State, message: wire.AudioDelta, now: float, out: list[Output]) -> None:
+    """More sound. The fast way: one look for the response, one decoding."""
     replies = state.replies
     reply = replies.open.get(message.response_id)
     if reply is None or reply.cut:
@@ -209,18 +220,22 @@ def audio(state: State, message: wire.AudioDelta, now: float, out: list[Output])
 
 
 def text(state: State, message: wire.TextDelta, now: float, out: list[Output]) -> None:
+    """More written words."""
     words(state, message, message.delta, now, out, spoken=False)
 
 
 def text_done(state: State, message: wire.TextDone, now: float, out: list[Output]) -> None:
+    """All written words of a part: told where no delta came."""
     words(state, message, message.text, now, out, spoken=False, whole=True)
 
 
 def spoken(state: State, message: wire.TranscriptDelta, now: float, out: list[Output]) -> None:
+    """More spoken words."""
     words(state, message, message.delta, now, out, spoken=True)
 
 
 def spoken_done(state: State, message: wire.TranscriptDone, now: float, out: list[Output]) -> None:
+    """All spoken words of a part: told where no delta came."""
     words(state, message, message.transcript, now, out, spoken=True, whole=True)
 
 
@@ -234,6 +249,7 @@ def words(
     spoken: bool,
     whole: bool = False,
 ) -> None:
+    """Words of a response; `whole` ones repeat what came as deltas."""
     reply = state.reply(message.response_id, now, out)
     if reply is not None:
         place = (message.item_id, message.content_index, spoken)
@@ -241,6 +257,7 @@ def words(
 
 
 def arguments(state: State, message: wire.ArgumentsDone, now: float, out: list[Output]) -> None:
+    """A call is whole."""
     reply = state.reply(message.response_id, now, out)
     if reply is not None:
         item = objects.Item(
@@ -250,6 +267,7 @@ def arguments(state: State, message: wire.ArgumentsDone, now: float, out: list[O
 
 
 def output_added(state: State, message: wire.OutputItemAdded, now: float, out: list[Output]) -> None:
+    """A response begins an item; of a call, its name is kept."""
     reply = state.reply(message.response_id, now, out)
     item = message.item
     if reply is not None and item.type == "function_call" and item.id:
@@ -257,6 +275,7 @@ def output_added(state: State, message: wire.OutputItemAdded, now: float, out: l
 
 
 def output_done(state: State, message: wire.OutputItemDone, now: float, out: list[Output]) -> None:
+    """A response has an item whole: its words and its call, if nothing told them yet."""
     reply = state.reply(message.response_id, now, out)
     if reply is not None:
         output(state, reply, message.item, out)

@@ -52,7 +52,7 @@ class Requests:
         self._pause: float | None = None
         self._committed = False  # that turn was committed
         self.active: str | None = None  # the response of the conversation that runs
-        self.unanswered = False  # items were added since the last request
+        self.unanswered: bool = False  # items were added since the last request
 
     @property
     def asked(self) -> Request | None:

@@ -6,9 +6,10 @@ from typing import TypeAlias
 
 from msgspec import UNSET
 
+from voicechatengine.audio.format import AudioFormat
 from voicechatengine.errors import MessageError
 from voicechatengine.events import Event, ItemAdded, Usage
-from voicechatengine.messages import Role
+from voicechatengine.messages import Options, Role
 from voicechatengine.providers.openai import encode, wire
 from voicechatengine.providers.openai.replies import Kind, Replies, Reply, Status, remember
 from voicechatengine.providers.openai.requests import ANSWER_S, Requests
@@ -23,15 +24,15 @@ class State:
     def __init__(self, restore: Restore, ids: Ids, patience: float) -> None:
         self.restore = restore
         self.ids = ids
-        self.options = restore.options
-        self.requests = Requests(patience)
-        self.replies = Replies()
+        self.options: Options = restore.options
+        self.requests: Requests = Requests(patience)
+        self.replies: Replies = Replies()
         self.replies.calls.update(dict.fromkeys(restore.pending_calls, True))
         self.sent: dict[str, str] = {}
         self.session_id = ""
         self.expires_at: float | None = None
         self.expiry_told = False
-        self.input = encode.PCM
+        self.input: AudioFormat = encode.PCM
         self.buffered = 0  # bytes of audio sent and not committed
         self.commits = 0  # commits of ours that are not confirmed
         self.set_formats()

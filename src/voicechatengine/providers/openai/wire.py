@@ -12,6 +12,7 @@ https://platform.openai.com/docs/api-reference/realtime-server-events and the `o
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, TypeAlias, get_args
 
 import msgspec
@@ -589,11 +590,15 @@ SERVER_TYPES: Final[dict[str, type[Message]]] = {
 
 BETA_TYPES: Final = frozenset(str(kind.__struct_config__.tag) for kind in get_args(BetaMessage))
 
-encode = msgspec.json.Encoder().encode
+encode: Final[Callable[[Message], bytes]] = msgspec.json.Encoder().encode
 """A message as UTF-8 JSON; `type` comes first."""
 
-decode_server = msgspec.json.Decoder[ServerMessage | BetaMessage](ServerMessage | BetaMessage).decode
+decode_server: Final[Callable[[bytes | str], ServerMessage | BetaMessage]] = msgspec.json.Decoder[
+    ServerMessage | BetaMessage
+](ServerMessage | BetaMessage).decode
 """A frame from a server. Raises `msgspec.DecodeError`; for an unknown type its subclass `ValidationError`."""
 
-decode_client = msgspec.json.Decoder[ClientMessage](ClientMessage).decode
+decode_client: Final[Callable[[bytes | str], ClientMessage]] = msgspec.json.Decoder[ClientMessage](
+    ClientMessage
+).decode
 """A frame from a client. Raises `msgspec.DecodeError`; for an unknown type its subclass `ValidationError`."""
