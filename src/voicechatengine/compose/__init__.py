@@ -1,0 +1,1 @@
+"""Providers made of providers: each is again an object of the same shape, so they nest."""
