@@ -134,6 +134,8 @@ class Provider(Protocol):
 class Timeouts:
     """How long to wait, in seconds: for the handshake, for the session's first event, for a reply to begin after it was
     asked for, for the answer to a ping, and for the closing handshake.
+
+    After `session_age` a session is handed over to a new one at a pause; None: only when the vendor's own limit comes near.
     """
 
     connect: float = 10.0
@@ -141,6 +143,7 @@ class Timeouts:
     response: float = 30.0
     ping: float = 20.0
     close: float = 2.0
+    session_age: float | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

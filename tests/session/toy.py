@@ -15,10 +15,12 @@ from voicechatengine.events import (
     AudioChunk,
     ErrorInfo,
     Event,
+    InputTranscript,
     ItemAdded,
     ResponseCompleted,
     ResponseStarted,
     SessionCreated,
+    SessionExpiring,
     SpeechStarted,
     SpeechStopped,
     TextChunk,
@@ -31,8 +33,9 @@ from voicechatengine.messages import (
     ResponseCreate,
     SessionUpdate,
 )
+from voicechatengine.session.connection import Vendor
 from voicechatengine.session.dialect import Close, Endpoint, Frame, Ids, Outgoing, Restore
-from voicechatengine.session.runtime import Runtime, Vendor
+from voicechatengine.session.runtime import Runtime
 from voicechatengine.session.transport import Connector, MemoryTransport, Transport, memory_pair
 
 FORMAT = AudioFormat(sample_rate=8_000)
@@ -44,6 +47,8 @@ EVENTS: dict[str, type[Event]] = {
     "speech_started": SpeechStarted,
     "speech_stopped": SpeechStopped,
     "error": ErrorInfo,
+    "expiring": SessionExpiring,
+    "transcript": InputTranscript,
 }
 
 

@@ -1,8 +1,8 @@
 """The one runtime: makes a provider out of a vendor's dialect.
 
-It owns what no dialect may: the connection, time, the state machine, reconnection and what is kept across it. State
-survives a cut, frames do not: options, history, the reply that is owed and the utterance not yet committed go to the next
-session; whatever was on the wire is forgotten. It knows no vendor.
+It owns what no dialect may: connections, time, the state machine, reconnection, the hand-over before a vendor's limit, and what
+is kept across them. State survives a cut, frames do not: options, history, the reply that is owed and the utterance not yet
+committed go to the next session; whatever was on the wire is forgotten. It knows no vendor.
 """
 
 from __future__ import annotations
@@ -11,10 +11,8 @@ import asyncio
 import contextlib
 import logging
 import random
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from typing_extensions import Unpack
@@ -25,9 +23,7 @@ from voicechatengine.conversation import Conversation
 from voicechatengine.errors import (
     AuthenticationError,
     ConnectionError,
-    DeadlineError,
     MessageError,
-    ProtocolError,
     ProviderError,
     RateLimitError,
     redact,
@@ -48,11 +44,12 @@ from voicechatengine.messages import (
     AudioAppend,
     Command,
     ItemCreate,
+    ItemDelete,
+    ItemTruncate,
     MessageType,
     Modality,
     Options,
     ResponseCancel,
-    ResponseCreate,
     Role,
     SessionCreate,
     SessionUpdate,
@@ -61,7 +58,10 @@ from voicechatengine.messages import (
 from voicechatengine.provider import EventHandler, ProviderConfig, SessionOptions, session_options
 from voicechatengine.session.backoff import Backoff
 from voicechatengine.session.clock import loop_clock
-from voicechatengine.session.dialect import ClientDialect, Close, Endpoint, Ids, Restore
+from voicechatengine.session.connection import Connection, Surroundings, Vendor
+from voicechatengine.session.dialect import Close, Endpoint, Restore
+from voicechatengine.session.handover import HandOver
+from voicechatengine.session.held import Held
 from voicechatengine.session.hub import Hub
 from voicechatengine.session.link import Link
 from voicechatengine.session.outage import Outage, take_stock
@@ -71,22 +71,6 @@ from voicechatengine.session.utterance import Utterance
 log: logging.Logger = logging.getLogger("voicechatengine")
 
 C = TypeVar("C", bound=ProviderConfig)
-HELD_MESSAGES: Final = 1_000  # messages other than audio that are held while reconnecting
-
-
-@dataclass(frozen=True)
-class Vendor(Generic[C]):
-    """What the runtime must know of a vendor, all of it pure: where to connect, how to talk, and what it can do.
-
-    `check` raises `MessageError` for options that the vendor does not have.
-    """
-
-    name: str
-    endpoint: Callable[[C, Restore], Endpoint]
-    dialect: Callable[[C, Restore, Ids], ClientDialect]
-    capabilities: Callable[[C, Options], Capabilities]
-    audio_format: Callable[[Options], AudioFormat]
-    check: Callable[[Options], object]
 
 
 class Runtime(Generic[C]):
@@ -109,29 +93,30 @@ class Runtime(Generic[C]):
         self._vendor = vendor
         self._rng = rng or random.Random()
         self._clock = clock or loop_clock()
-        self._connector = connector or self._websocket
+        self._around = Surroundings(config, vendor, connector or self._websocket, self._clock, self._id)
         self._options = config.options()
         vendor.check(self._options)
         self._format = vendor.audio_format(self._options)
         self._most_audio = self._format.size_of(config.limits.unsent_audio_s * 1000)  # bytes unsent, or held
         self._conversation = Conversation(self._format)
+        self._utterance = self._new_utterance()
         self._hub = Hub(vendor.name, self._clock, config.limits)
         self._state = ConnectionState.DISCONNECTED
-        self._link: Link[Command, Event] | None = None  # there while commands can go straight to the dialect
-        self._joining: Link[Command, Event] | None = None  # the connection that is being set up or is at work
-        self._dialect: ClientDialect | None = None
-        self._utterance = self._new_utterance()
         self._supervisor: asyncio.Task[None] | None = None
-        self._ready: asyncio.Future[None] | None = None
-        self._held: deque[Command] = deque()
-        self._held_audio = 0  # bytes of them
+        self._ready: asyncio.Future[None] | None = None  # for the connect() that is under way
+        self._stopping = False
+        self._link: Link[Command, Event] | None = None  # there while commands can go straight to the dialect
+        self._current: Connection[C] | None = None  # being set up, or at work
+        self._next: Connection[C] | None = None  # being opened, to take over
+        self._tasks: dict[Connection[C], asyncio.Task[ConnectionError]] = {}
+        self._held = Held()
         self._unsent_audio = 0  # bytes since the link was last idle
-        self._room = asyncio.Event()
+        self._room = asyncio.Event()  # set when something that a sender waits for has changed
         self._outage: Outage | None = None
         self._attempts = 0
         self._fatal: ErrorInfo | None = None
-        self._last_error: ErrorInfo | None = None
-        self._stopping = False
+        self._hand_over = HandOver(config.timeouts.session_age)
+        self._alarm: asyncio.TimerHandle | None = None
 
     # -- life cycle
 
@@ -206,8 +191,7 @@ class Runtime(Generic[C]):
         if self._link is not None:
             await self._send(ResponseCancel())
             return
-        for held in [held for held in self._held if isinstance(held, ResponseCreate)]:
-            self._held.remove(held)
+        self._held.take_back_requests()
 
     async def update_session(self, **options: Unpack[SessionOptions]) -> None:
         """See `Provider.update_session`."""
@@ -248,11 +232,29 @@ class Runtime(Generic[C]):
             self._define(message)
 
     def _post(self, link: Link[Command, Event], message: Command) -> None:
+        if isinstance(message, ItemTruncate) and self._is_retold(message.item_id):
+            self._retell(link, message)
+            return
         link.post(message)
         self._utterance.sent(message)
         self._conversation.apply(message)
         if isinstance(message, SessionUpdate):
             self._set_options(self._options.merged(message.options))
+
+    def _is_retold(self, item_id: str) -> bool:
+        """Whether this session knows an item from its history only: as words, without the sound that could be cut."""
+        current = self._current
+        return current is not None and any(item.id == item_id for item in current.restore.history)
+
+    def _retell(self, link: Link[Command, Event], message: ItemTruncate) -> None:
+        """Corrects an item of an earlier session to what was heard: it is taken out, and put in its place with fewer words."""
+        self._conversation.apply(message)
+        link.post(ItemDelete(message.item_id))
+        before = "root"
+        for item in self._conversation.items():
+            if item.id == message.item_id:
+                link.post(ItemCreate(item, before))
+            before = item.id or before
 
     def _define(self, message: Command) -> None:
         """Before connect: options and history of the session to come."""
@@ -289,39 +291,34 @@ class Runtime(Generic[C]):
         """Keeps a message for the connection to come; waits while too much is kept already."""
         if isinstance(message, SessionUpdate):
             self._vendor.check(self._options.merged(message.options))
-        audio = len(message.audio) if isinstance(message, AudioAppend) else 0
-        while self._link is None and self._is_full(audio):
+        while self._link is None and self._held.is_full(message, self._most_audio):
             self._room.clear()
             await self._room.wait()
             if self._supervisor is None:
                 raise self._not_connected()
         if self._link is not None:
             await self._send(message)
-            return
-        self._held.append(message)
-        self._held_audio += audio
-
-    def _is_full(self, audio: int) -> bool:
-        if audio:
-            return self._held_audio > self._most_audio
-        return len(self._held) >= HELD_MESSAGES
+        else:
+            self._held.add(message)
 
     # -- the session
 
     async def _supervise(self) -> None:
-        """From connect to disconnect: one connection after the other."""
+        """From connect to disconnect: one session after the other."""
         backoff = Backoff(self._config.retry, self._rng)
         restore = Restore(options=self._options, history=self._conversation.items())
         try:
             while True:
-                cause = await self._connection(restore)
+                self._utterance = self._new_utterance()
+                self._current = self._open(restore)
+                last, cause = await self._over(self._current)
                 if self._stopping or self._ready is not None:  # asked for, or connect() tells it
                     self._end(ConnectionState.DISCONNECTED, cause)
                     return
                 now = self._clock()
                 if self._state is ConnectionState.CONNECTED:
                     backoff.dropped(now)
-                    restore = self._begin_outage().restore
+                    restore = self._begin_outage(last).restore
                 wait = cause.retry_after or 0.0 if isinstance(cause, RateLimitError) else 0.0
                 fatal = self._fatal is not None or isinstance(cause, AuthenticationError)
                 delay = None if fatal else backoff.next_delay(now, wait)
@@ -334,107 +331,93 @@ class Runtime(Generic[C]):
                 self._hub.emit(Reconnecting(backoff.attempt, delay, str(cause)))
                 await asyncio.sleep(delay)
         except asyncio.CancelledError:
+            await self._close_all()
             self._end(ConnectionState.DISCONNECTED, ConnectionError("disconnected", fault="application"))
             raise
         except Exception as error:  # a defect of ours: tell it, and leave nothing open
             log.exception("the session failed")
+            await self._close_all()
             self._fatal = ErrorInfo("internal", redact(repr(error), self._config.api_key), recoverable=False)
             self._give_up(ConnectionError(repr(error)), 0)
-
-    async def _connection(self, restore: Restore) -> ConnectionError:
-        """One connection from dialling to its end; returns why it ended."""
-        timeouts = self._config.timeouts
-        self._forget_error()
-        try:
-            endpoint = self._vendor.endpoint(self._config, restore)
-            dialect = self._vendor.dialect(self._config, restore, self._id)
-            async with asyncio.timeout(timeouts.connect):
-                transport = await self._connector(endpoint)
-        except TimeoutError:
-            return DeadlineError(
-                f"no connection within {timeouts.connect:g} s",
-                cure="check the network and the url, or raise timeouts.connect",
-            )
-        except ConnectionError as error:
-            return error
-        link = Link(dialect, transport, self._clock, self._emit)
-        self._joining, self._dialect = link, dialect
-        self._utterance = self._new_utterance()
-        late = Close(1002, "no session in time")
-        timer = asyncio.get_running_loop().call_later(timeouts.session, self._too_late, link, late)
-        try:
-            close = await link.run()
         finally:
-            timer.cancel()
-            self._link = self._joining = None
-        if self._stopping:
-            return ConnectionError("disconnected", fault="application")
-        if self._last_error is not None:
-            return connection_error_of(self._last_error)
-        if close == late:
-            return DeadlineError(
-                f"the server sent no session within {timeouts.session:g} s",
-                cure="check that it speaks this vendor's protocol",
-            )
-        reason = f" ({close.reason})" if close.reason else ""
-        if self._state is ConnectionState.CONNECTED:
-            return ConnectionError(
-                f"the connection ended with code {close.code}{reason}", code=str(close.code)
-            )
-        return ProtocolError(
-            f"the server ended the connection before a session began, with code {close.code}{reason}",
-            code=str(close.code),
-            cure="check the url, the model and the key",
+            self._supervisor = None
+
+    def _open(self, restore: Restore) -> Connection[C]:
+        connection = Connection(self._around, restore, self._emit)
+        task = asyncio.get_running_loop().create_task(
+            connection.run(), name=f"{self._vendor.name} connection"
         )
+        self._tasks[connection] = task
+        task.add_done_callback(lambda _: self._closed(connection))
+        return connection
 
-    def _forget_error(self) -> None:
-        self._last_error = None
+    async def _over(self, current: Connection[C]) -> tuple[Connection[C], ConnectionError]:
+        """Waits until the session is over, through any hand-over; gives the connection that was at work last, and the cause."""
+        while True:
+            task = self._tasks[current]
+            await asyncio.wait([task])
+            if self._current is current:
+                await self._close_all()
+                cause = (
+                    ConnectionError("disconnected", fault="application") if self._stopping else task.result()
+                )
+                return current, cause
+            assert self._current is not None
+            current = self._current
 
-    def _too_late(self, link: Link[Command, Event], close: Close) -> None:
-        if self._joining is link and self._link is None:
-            link.hang_up(close)
+    def _closed(self, connection: Connection[C]) -> None:
+        """A connection that is not at work has ended: one that said goodbye, or one that was to take over."""
+        if connection is self._current:
+            return
+        task = self._tasks.pop(connection, None)
+        if task is not None and not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a connection beside the session failed", exc_info=error)
+        if connection is self._next:
+            self._next = None
+            self._hand_over.put_off(self._clock())
+            self._look_at_hand_over()
 
-    def _emit(self, data: Event) -> None:
-        """One event from the dialect."""
+    async def _close_all(self) -> None:
+        """Ends every connection; what the one at work still tells is heard."""
+        self._link = self._next = None
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._tasks.clear()
+        self._current = None
+
+    def _emit(self, connection: Connection[C], data: Event) -> None:
+        """One event of a connection."""
+        if connection is not self._current:
+            if connection is self._next and isinstance(data, SessionCreated):
+                # The dialect's own frames that restore the session go first, whatever place they have in its output.
+                asyncio.get_running_loop().call_soon(self._take_over, connection)
+            return  # what a session says that is over, or not in use yet, concerns nobody
+        self._conversation.apply(data)
         if isinstance(data, AudioChunk):
-            self._conversation.apply(data)
             self._hub.emit(data)
             return
-        if isinstance(data, SessionCreated):
-            self._opened(data)
-            return
-        if isinstance(data, ErrorInfo):
-            data = msgspec.structs.replace(data, message=redact(data.message, self._config.api_key))
-            if self._state is not ConnectionState.CONNECTED or not data.recoverable:
-                self._last_error = data
-            if not data.recoverable:
-                self._fatal = data
-                if self._joining is not None:
-                    self._joining.hang_up(Close(1000))
-        self._conversation.apply(data)
+        if isinstance(data, SessionCreated) and self._state is not ConnectionState.CONNECTED:
+            self._hub.session_id = data.session_id
+            self._change(ConnectionState.CONNECTED, "session created")
+            asyncio.get_running_loop().call_soon(self._release, connection, data)
+        elif isinstance(data, ErrorInfo) and not data.recoverable:
+            self._fatal = data
         self._utterance.received(data)
         self._hub.emit(data)
+        self._hand_over.received(data, self._clock())
+        self._look_at_hand_over()
 
-    def _opened(self, data: SessionCreated) -> None:
-        if self._state is ConnectionState.CONNECTED:
-            self._hub.emit(data)
-            return
-        self._forget_error()
-        self._hub.session_id = data.session_id
-        self._change(ConnectionState.CONNECTED, "session created")
-        self._hub.emit(data)
-        # The dialect's own frames that restore the session go first, whatever place they have in its output.
-        asyncio.get_running_loop().call_soon(self._release, self._joining, data)
-
-    def _release(self, link: Link[Command, Event] | None, session: SessionCreated) -> None:
+    def _release(self, connection: Connection[C], session: SessionCreated) -> None:
         """The session is ready: what was lost and what was held go out, then everybody may speak."""
-        if link is None or link is not self._joining or self._link is not None:
+        link = connection.link
+        if link is None or connection is not self._current or self._link is not None:
             return
         outage, self._outage = self._outage, None
-        pending: list[Command] = outage.commands(resumed=session.resumed) if outage is not None else []
-        held, self._held, self._held_audio = self._held, deque(), 0
+        pending = outage.commands(resumed=session.resumed) if outage is not None else ()
         self._link = link
-        for message in (*pending, *held):
+        for message in (*pending, *self._held.take()):
             try:
                 self._post(link, message)
             except ProviderError as error:
@@ -443,20 +426,76 @@ class Runtime(Generic[C]):
                     ErrorInfo("not_sent", f"a held message could not be sent: {error}", command=str(kind))
                 )
         link.wake()
+        self._hand_over.begun(self._clock())
+        self._look_at_hand_over()
         if outage is not None:
-            missing = () if session.resumed else outage.missing
-            self._hub.emit(Reconnected(self._attempts, not missing, missing))
+            self._tell_restored(outage, session)
         ready, self._ready = self._ready, None
         if ready is not None and not ready.done():
             ready.set_result(None)
         self._room.set()
 
-    def _begin_outage(self) -> Outage:
+    def _tell_restored(self, outage: Outage, session: SessionCreated) -> None:
+        missing = () if session.resumed else outage.missing
+        self._hub.emit(Reconnected(self._attempts, not missing, missing))
+
+    def _begin_outage(self, last: Connection[C]) -> Outage:
         """A session that worked is gone: takes stock of what the next one needs."""
         if self._outage is None:  # else it ended before what the last one left could be said again
-            snapshot = self._dialect.snapshot() if self._dialect is not None else Restore()
-            self._outage = take_stock(snapshot, self._options, self._conversation, self._utterance)
+            self._outage = take_stock(last.snapshot(), self._options, self._conversation, self._utterance)
         return self._outage
+
+    # -- the hand-over
+
+    def _look_at_hand_over(self) -> None:
+        """Opens the next session if this is the moment for it, else comes back when it may be."""
+        current, now = self._current, self._clock()
+        if current is None or self._link is None or self._next is not None:
+            return
+        if self._fits(current, now):
+            restore = msgspec.structs.replace(
+                current.snapshot(), options=self._options, history=self._conversation.items(), reconnect=True
+            )
+            self._next = self._open(restore)
+            return
+        wakes_at = self._hand_over.wakes_at(now)
+        if wakes_at is not None:
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._alarm = asyncio.get_running_loop().call_later(wakes_at - now, self._look_at_hand_over)
+
+    def _fits(self, current: Connection[C], now: float) -> bool:
+        return self._hand_over.due(now) and self._hand_over.wanted(
+            now, current.snapshot(), self._utterance, self._conversation
+        )
+
+    def _take_over(self, connection: Connection[C]) -> None:
+        """The next session is open: it takes over at once if it knows all and this is still a pause, else it is closed."""
+        old, link, session = self._current, connection.link, connection.session
+        if connection is not self._next or old is None or old.link is None or link is None or session is None:
+            return
+        self._next = None
+        now = self._clock()
+        if not self._fits(old, now) or connection.restore.history != self._conversation.items():
+            self._hand_over.put_off(now)
+            link.hang_up(Close(1000))
+            self._look_at_hand_over()
+            return
+        outage = take_stock(old.snapshot(), self._options, self._conversation, self._utterance)
+        self._current, self._link = connection, link
+        self._utterance = self._new_utterance()
+        old.link.hang_up(Close(1000))
+        self._hub.session_id = session.session_id
+        self._hub.emit(session)
+        for message in outage.commands(resumed=session.resumed):
+            self._post(link, message)
+        link.wake()
+        self._attempts = 0
+        self._tell_restored(outage, session)
+        self._hand_over.begun(now)
+        self._look_at_hand_over()
+
+    # -- the end
 
     def _give_up(self, cause: ConnectionError, attempts: int) -> None:
         tried = f" after {attempts} attempts" if attempts else ""
@@ -467,10 +506,11 @@ class Runtime(Generic[C]):
 
     def _end(self, state: ConnectionState, cause: ConnectionError) -> None:
         """The last state of this life: whoever waits is told."""
-        self._held.clear()
-        self._held_audio = 0
+        self._held = Held()
         self._supervisor = None
         self._outage = None
+        if self._alarm is not None:
+            self._alarm.cancel()
         self._change(state, "disconnected" if self._stopping else str(cause))
         ready, self._ready = self._ready, None
         if ready is not None and not ready.done():
@@ -483,7 +523,7 @@ class Runtime(Generic[C]):
         supervisor = self._supervisor
         self._stopping = True
         if supervisor is not None:
-            link = self._joining
+            link = self._current.link if self._current is not None else None
             try:
                 if link is not None:
                     link.hang_up(Close(1000))
@@ -495,9 +535,8 @@ class Runtime(Generic[C]):
         if self._state is ConnectionState.ERROR:
             self._change(ConnectionState.DISCONNECTED, "disconnected")
         if supervisor is not None:
-            self._conversation = Conversation(
-                self._format
-            )  # after ERROR, connect() goes on; after disconnect(), it begins
+            # After ERROR, connect() goes on; after disconnect(), it begins anew.
+            self._conversation = Conversation(self._format)
         await self._hub.close(self._config.timeouts.close)
 
     def _change(self, state: ConnectionState, reason: str) -> None:

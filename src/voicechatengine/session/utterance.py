@@ -40,6 +40,11 @@ class Utterance:
         """Whether the application ended the turn, and the vendor has not confirmed it."""
         return self.manual and self._boundary is not None
 
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody speaks: no speech is reported, and by hand no turn has begun."""
+        return not self._speaking and self.item_id is None and not (self.manual and self._chunks)
+
     def audio(self) -> bytes:
         """The audio to say again; empty where all was committed."""
         return b"".join(self._chunks)

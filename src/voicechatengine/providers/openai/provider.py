@@ -8,8 +8,9 @@ from typing import Final, final
 
 from voicechatengine.providers.openai.client import OpenAIClient
 from voicechatengine.providers.openai.config import OpenAIConfig, audio_format, capabilities, check, endpoint
+from voicechatengine.session.connection import Vendor
 from voicechatengine.session.dialect import ClientDialect, Ids, Restore
-from voicechatengine.session.runtime import Runtime, Vendor
+from voicechatengine.session.runtime import Runtime
 from voicechatengine.session.transport import Connector
 
 

@@ -1,0 +1,134 @@
+"""One connection of a runtime, from dialling to its end: what it opened with, what it knows, and why it ended.
+
+The runtime has one at work, and while it hands a session over a second one that is being opened. It knows no vendor and
+nothing of reconnection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from voicechatengine.audio.format import AudioFormat
+from voicechatengine.capabilities import Capabilities
+from voicechatengine.errors import ConnectionError, DeadlineError, ProtocolError, redact
+from voicechatengine.events import ErrorInfo, Event, SessionCreated
+from voicechatengine.failures import connection_error_of
+from voicechatengine.messages import Command, Options
+from voicechatengine.provider import ProviderConfig
+from voicechatengine.session.dialect import ClientDialect, Close, Endpoint, Ids, Restore
+from voicechatengine.session.link import Link
+from voicechatengine.session.transport import Connector
+
+C = TypeVar("C", bound=ProviderConfig)
+
+_LATE: Final = Close(1002, "no session in time")
+
+
+@dataclass(frozen=True)
+class Vendor(Generic[C]):
+    """What the runtime must know of a vendor, all of it pure: where to connect, how to talk, and what it can do.
+
+    `check` raises `MessageError` for options that the vendor does not have.
+    """
+
+    name: str
+    endpoint: Callable[[C, Restore], Endpoint]
+    dialect: Callable[[C, Restore, Ids], ClientDialect]
+    capabilities: Callable[[C, Options], Capabilities]
+    audio_format: Callable[[Options], AudioFormat]
+    check: Callable[[Options], object]
+
+
+@dataclass(frozen=True)
+class Surroundings(Generic[C]):
+    """What every connection of one runtime shares."""
+
+    config: C
+    vendor: Vendor[C]
+    connector: Connector
+    clock: Callable[[], float]
+    ids: Ids
+
+
+class Connection(Generic[C]):
+    """One connection. `emit` gets it with each event of the dialect; `session` is there once the vendor has opened one."""
+
+    def __init__(
+        self,
+        surroundings: Surroundings[C],
+        restore: Restore,
+        emit: Callable[[Connection[C], Event], None],
+    ) -> None:
+        self.restore: Final = restore
+        self.link: Link[Command, Event] | None = None
+        self.session: SessionCreated | None = None
+        self._around = surroundings
+        self._emit = emit
+        self._dialect: ClientDialect | None = None
+        self._error: ErrorInfo | None = None
+
+    async def run(self) -> ConnectionError:
+        """Dials, serves until the connection ends, and returns why it ended. A cancellation closes it."""
+        around = self._around
+        timeouts = around.config.timeouts
+        try:
+            endpoint = around.vendor.endpoint(around.config, self.restore)
+            dialect = self._dialect = around.vendor.dialect(around.config, self.restore, around.ids)
+            async with asyncio.timeout(timeouts.connect):
+                transport = await around.connector(endpoint)
+        except TimeoutError:
+            return DeadlineError(
+                f"no connection within {timeouts.connect:g} s",
+                cure="check the network and the url, or raise timeouts.connect",
+            )
+        except ConnectionError as error:
+            return error
+        self.link = Link(dialect, transport, around.clock, self._take)
+        timer = asyncio.get_running_loop().call_later(timeouts.session, self._too_late, self.link)
+        try:
+            return self._why(await self.link.run())
+        finally:
+            timer.cancel()
+            self.link = None
+
+    def snapshot(self) -> Restore:
+        """What the next connection needs of what this one's dialect knows."""
+        return self.restore if self._dialect is None else self._dialect.snapshot()
+
+    def _too_late(self, link: Link[Command, Event]) -> None:
+        if self.session is None:
+            link.hang_up(_LATE)
+
+    def _take(self, data: Event) -> None:
+        if isinstance(data, SessionCreated):
+            self.session, self._error = data, None
+        elif isinstance(data, ErrorInfo):
+            data = msgspec.structs.replace(data, message=redact(data.message, self._around.config.api_key))
+            if self.session is None or not data.recoverable:
+                self._error = data
+            if not data.recoverable and self.link is not None:
+                self.link.hang_up(Close(1000))
+        self._emit(self, data)
+
+    def _why(self, close: Close) -> ConnectionError:
+        """Why it ended: what the vendor said of it, else what is known of the closing."""
+        if self._error is not None:
+            return connection_error_of(self._error)
+        if close == _LATE:
+            return DeadlineError(
+                f"the server sent no session within {self._around.config.timeouts.session:g} s",
+                cure="check that it speaks this vendor's protocol",
+            )
+        reason = f" ({close.reason})" if close.reason else ""
+        if self.session is None:
+            return ProtocolError(
+                f"the server ended the connection before a session began, with code {close.code}{reason}",
+                code=str(close.code),
+                cure="check the url, the model and the key",
+            )
+        return ConnectionError(f"the connection ended with code {close.code}{reason}", code=str(close.code))
