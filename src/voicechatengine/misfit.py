@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
 from typing import cast, get_args, get_type_hints
 
 import msgspec
@@ -69,7 +70,14 @@ def _choices(name: str, owners: Sequence[type[msgspec.Struct]]) -> list[str]:
     if name == "type":
         return [str(owner.__struct_config__.tag) for owner in owners]
     hints = [get_type_hints(owner)[name.partition("[")[0]] for owner in owners]
-    return [leaf for hint in hints for leaf in _leaves(hint) if isinstance(leaf, str)]
+    return [word for hint in hints for leaf in _leaves(hint) for word in _words(leaf)]
+
+
+def _words(leaf: object) -> list[str]:
+    """What may be written for one part of an annotation: a literal's word, an enum's values."""
+    if isinstance(leaf, type) and issubclass(leaf, Enum):
+        return [str(member.value) for member in leaf]
+    return [leaf] if isinstance(leaf, str) else []
 
 
 def _leaves(hint: object) -> Iterator[object]:
