@@ -9,17 +9,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 from msgspec import UNSET
+from typing_extensions import Unpack
 
 from voicechatengine.conversation import Conversation
+from voicechatengine.engine.bargein import BargeIn
 from voicechatengine.engine.io import AudioSink, AudioSource
-from voicechatengine.engine.metrics import Metrics, MetricsFold
-from voicechatengine.engine.reply import Gathering, Reply
+from voicechatengine.engine.metrics import Fold, Metrics, MetricsFold
+from voicechatengine.engine.reply import Gathering, Reply, Waiting
 from voicechatengine.engine.talk import Talk
+from voicechatengine.engine.toolbox import Line, Toolbox
+from voicechatengine.engine.tools import TIMEOUT_S, FunctionTool, RunSync, as_tool
 from voicechatengine.errors import ConnectionError, DeadlineError, MessageError, ProviderError
 from voicechatengine.events import (
     AudioChunk,
@@ -45,8 +49,15 @@ from voicechatengine.messages import (
     ResponseCreate,
     Role,
     TextPart,
+    Tool,
+    ToolResult,
 )
-from voicechatengine.provider import EventHandler, Provider
+from voicechatengine.provider import EventHandler, Provider, SessionOptions
+
+if TYPE_CHECKING:
+    from voicechatengine.engine.telemetry import Telemetry
+
+_F = TypeVar("_F", bound=Callable[..., Any])
 
 log: logging.Logger = logging.getLogger("voicechatengine")
 
@@ -61,28 +72,61 @@ _SAY = (
 class VoiceEngine:
     """A conversation over one provider; an async context manager that connects and disconnects it.
 
-    ``barge_in=False`` lets the assistant finish whatever the user says meanwhile (a provider's own voice detection may still
-    stop the reply: set its `interrupt_response` too). What goes to the provider past the engine is not in `history`.
+    `tools` are typed functions that the model may call, see `tool`; they take the place of those in the provider's configuration.
+    With none, calls are left to the application. A turn in which the model calls tools more than `max_tool_rounds` times ends
+    with an error. `run_sync` runs those that are not async: by default in a thread.
+
+    `barge_in` says when the user's speech interrupts the assistant (see `BargeIn`; True: at once). False lets the assistant finish
+    whatever the user says meanwhile (a provider's own voice detection may still stop the reply: set its `interrupt_response`
+    too). `telemetry` is told what happens. What goes to the provider past the engine is not in `history`.
     """
 
-    def __init__(self, provider: Provider, *, barge_in: bool = True) -> None:
+    def __init__(
+        self,
+        provider: Provider,
+        *,
+        tools: Iterable[FunctionTool | Callable[..., Any]] = (),
+        barge_in: BargeIn | bool | None = True,
+        max_tool_rounds: int = 10,
+        run_sync: RunSync = asyncio.to_thread,
+        telemetry: Telemetry | None = None,
+    ) -> None:
         self._provider = provider
-        self._barge_in = barge_in
+        self._barge_in = barge_in if isinstance(barge_in, BargeIn) else BargeIn() if barge_in else None
         self._conversation = Conversation()
         self._metrics = MetricsFold()
-        self._folds = [self._metrics]
+        self._folds: list[Fold] = [self._metrics]
+        if telemetry is not None:
+            self._folds.append(telemetry)
+            provider.on_event("session_created", telemetry.opened)
+        self._toolbox = Toolbox(
+            Line(
+                declare=self._declare,
+                send_result=self._send_result,
+                ask_on=self._ask_on,
+                tool_ended=self._tool_ended,
+                turn_ended=self._turn_ended,
+            ),
+            run_sync,
+            max_rounds=max_tool_rounds,
+        )
+        for each in tools:
+            self._toolbox.add(as_tool(each))
         self._reader: asyncio.Task[None] | None = None
         self._error: ProviderError | None = None  # why the session is over
         self._over = asyncio.Event()
         self._asking = asyncio.Lock()
-        self._waiting: _Waiting | None = None
+        self._waiting: Waiting | None = None
         self._abandoned = False  # a request was given up before its reply began
         self._manual: bool | None = None  # whether the session has no turn detection, where it told
         self._talk: Talk | None = None
         self._said = 0
 
     async def __aenter__(self) -> Self:
-        """Connects. Raises `ConnectionError` if the provider cannot; nothing is left open then, nor by a cancellation."""
+        """Connects. Raises `ConnectionError` if the provider cannot, and `MessageError` if there are tools and it knows none;
+        nothing is left open then, nor by a cancellation.
+        """
+        await self._toolbox.declare()
         if not await self._provider.connect():
             raise ConnectionError(
                 "the provider did not connect", cure="look at its state_changed and error events"
@@ -98,10 +142,13 @@ class VoiceEngine:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Disconnects, and leaves no task. `history` and `metrics` stay readable."""
+        """Disconnects, and leaves no task; tools that run are cancelled. `history` and `metrics` stay readable."""
         reader = self._reader
         try:
-            await self._provider.disconnect()
+            try:
+                await self._toolbox.close()
+            finally:
+                await self._provider.disconnect()
             if reader is not None:
                 await asyncio.wait([reader], timeout=FAREWELL_S)
         finally:
@@ -134,14 +181,81 @@ class VoiceEngine:
         """Calls `handler` (sync or async) for each event of the type, ``"*"`` for all."""
         self._provider.on_event(event_type, handler)
 
+    # -- tools and options
+
+    @property
+    def tools(self) -> tuple[Tool, ...]:
+        """What the model is told of the engine's tools."""
+        return self._toolbox.declarations
+
+    @overload
+    def tool(self, function: _F) -> _F: ...
+
+    @overload
+    def tool(
+        self, *, name: str | None = None, description: str | None = None, timeout: float = TIMEOUT_S
+    ) -> Callable[[_F], _F]: ...
+
+    def tool(
+        self,
+        function: Callable[..., Any] | None = None,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        timeout: float = TIMEOUT_S,
+    ) -> Callable[..., Any]:
+        """Makes a typed function a tool, as a decorator, with or without settings; the function itself stays as it is.
+
+        The model sees the function's name, its docstring (with ``Args:`` or ``:param x:`` for the parameters) and a JSON Schema
+        of its annotations. `timeout` limits a call, in seconds. Sync functions run in a thread. Raises `MessageError` naming a
+        parameter that a model could not give. In mid-session the provider is told before the next request.
+        """
+
+        def register(function: _F) -> _F:
+            self._toolbox.add(FunctionTool(function, name=name, description=description, timeout=timeout))
+            if self._reader is not None:
+                self._toolbox.declare_soon()
+            return function
+
+        return register if function is None else register(function)
+
+    async def add_tool(self, tool: FunctionTool | Callable[..., Any]) -> None:
+        """Adds a tool, and tells the provider if there is a session. Raises like `tool` and like the provider."""
+        self._toolbox.add(as_tool(tool))
+        if self._reader is not None:
+            await self._toolbox.declare()
+
+    async def remove_tool(self, name: str) -> None:
+        """Takes a tool away, and tells the provider if there is a session. Calls of it that run go on.
+
+        Raises `MessageError` if there is none of that name, and like the provider.
+        """
+        self._toolbox.remove(name)
+        if self._reader is not None:
+            await self._toolbox.declare()
+
+    async def update_session(self, **options: Unpack[SessionOptions]) -> None:
+        """Changes options of the session (or before it is open, of the one to come). Raises like the provider's, and
+        `MessageError` for `tools` where the engine has its own.
+        """
+        if "tools" in options and self._toolbox:
+            raise MessageError(
+                "the engine's tools are not to be replaced",
+                field="tools",
+                cure="use add_tool() and remove_tool()",
+            )
+        await self._provider.update_session(**options)
+
     # -- talking
 
     async def ask(self, text: str, *, timeout: float = 60.0) -> Reply:
         """Says `text` as the user and gives the reply once it is whole; several calls at once wait for each other.
 
-        A reply that calls tools comes back with its `tool_calls`, an interrupted one with status ``interrupted``. Raises the
-        typed error of a reply that failed or was refused, `ConnectionError` if the session ends, and `DeadlineError` after
-        `timeout` seconds. A cancellation (like that time limit) stops the reply; the text stays in the conversation.
+        Where the engine has tools, their calls are answered and the reply is the one after the last; else one that calls tools
+        comes back with its `tool_calls`. An interrupted one has the status ``interrupted``. Raises the typed error of a reply
+        that failed or was refused, `ConnectionError` if the session ends, `DeadlineError` after `timeout` seconds, and
+        `MessageError` for too many rounds of tools. A cancellation (like that time limit) stops the reply and its tools; the
+        text stays in the conversation.
         """
 
         async def request() -> None:
@@ -159,6 +273,7 @@ class VoiceEngine:
         """
 
         async def request() -> None:
+            await self._toolbox.declare()
             self._asked()
             await self._provider.send_message(
                 MessageType.RESPONSE_CREATE, ResponseCreate(instructions=_SAY.format(text=text))
@@ -180,6 +295,7 @@ class VoiceEngine:
 
     async def create_response(self) -> None:
         """Ensures that a reply is coming. Raises like the provider's."""
+        await self._toolbox.declare()
         self._asked()
         await self._provider.create_response()
 
@@ -194,9 +310,10 @@ class VoiceEngine:
             fold.sent(ms)
 
     async def interrupt(self) -> None:
-        """Stops the running reply; safe when there is none. In `run`, the sink falls silent at once and the provider is told
-        what was heard.
+        """Stops the running reply and the tools that it called; safe when there is none. In `run`, the sink falls silent at once
+        and the provider is told what was heard.
         """
+        self._toolbox.interrupt()
         if self._talk is not None:
             await self._talk.interrupt()
         else:
@@ -211,6 +328,8 @@ class VoiceEngine:
 
     async def end_turn(self) -> None:
         """Push to talk: the user has finished speaking, and a reply is wanted."""
+        await self._toolbox.declare()
+        self._toolbox.new_turn()
         if self._talk is not None:
             await self._talk.end_turn()
         else:
@@ -244,6 +363,7 @@ class VoiceEngine:
                 "a conversation is running already", cure="wait for it, or make another engine"
             )
         self._check_open()
+        await self._toolbox.declare()
         if push_to_talk is None:
             push_to_talk = self._is_manual()
         fold = MetricsFold()
@@ -258,6 +378,7 @@ class VoiceEngine:
             grace_s=grace_s,
             remember=self._remember,
             folds=self._folds,
+            toolbox=self._toolbox,
         )
         try:
             await self._talk.run()
@@ -279,8 +400,13 @@ class VoiceEngine:
         async with self._asking:
             self._check_open()
             now = asyncio.get_running_loop().time()
-            gathering = Gathering(now, self._provider.get_audio_format(), abandoned=self._abandoned)
-            waiting = self._waiting = _Waiting(gathering)
+            gathering = Gathering(
+                now,
+                self._provider.get_audio_format(),
+                abandoned=self._abandoned,
+                tools=bool(self._toolbox),
+            )
+            waiting = self._waiting = Waiting(gathering)
             self._abandoned = False
             limit = asyncio.timeout(timeout)
             try:
@@ -301,7 +427,7 @@ class VoiceEngine:
             assert waiting.outcome is not None
             raise waiting.outcome
 
-    async def _give_up(self, waiting: _Waiting) -> None:
+    async def _give_up(self, waiting: Waiting) -> None:
         """Nobody waits for this reply any more: stop it, and do not take it for the next one."""
         try:
             await self.interrupt()
@@ -311,6 +437,7 @@ class VoiceEngine:
             self._abandoned = waiting.gathering.response_id is None
 
     def _asked(self) -> None:
+        self._toolbox.new_turn()
         now = asyncio.get_running_loop().time()
         for fold in self._folds:
             fold.requested(now)
@@ -383,6 +510,42 @@ class VoiceEngine:
                 await self._talk.handle(data, now)
             except ProviderError as error:  # of this conversation: the session may well go on
                 self._talk.fail(error)
+        # Last: what an interruption stops is what there was before the event.
+        self._toolbox.apply(data)
+
+    # -- the tools' side
+
+    async def _declare(self, tools: tuple[Tool, ...]) -> None:
+        if tools and not self._provider.get_capabilities().get("tools"):
+            raise MessageError(
+                "this provider knows no tools", field="tools", cure="use another one, or none of the tools"
+            )
+        await self._provider.update_session(tools=tools)
+
+    async def _send_result(self, result: ToolResult) -> None:
+        await self._provider.send_message(MessageType.TOOL_RESULT, result)
+        self._remember(result)
+
+    async def _ask_on(self) -> None:
+        if self._talk is not None:
+            self._talk.asked()
+        await self._provider.create_response()
+
+    def _tool_ended(self, call_id: str) -> None:
+        now = asyncio.get_running_loop().time()
+        for fold in self._folds:
+            fold.tool_ended(call_id, now)
+        if self._talk is not None:
+            self._talk.asked()
+
+    def _turn_ended(self, response_id: str, error: ProviderError | None) -> None:
+        waiting = self._waiting
+        if waiting is not None and waiting.gathering.called == response_id:
+            waiting.settle(error or waiting.gathering.broken_off())
+        elif error is not None:
+            log.warning("a turn with tools ended without a reply: %s", error)
+        if self._talk is not None:
+            self._talk.asked()
 
     def _follow(self, data: StateChanged) -> None:
         if data.state is ConnectionState.CONNECTED:
@@ -401,25 +564,6 @@ class VoiceEngine:
             self._waiting.settle(error)
         if self._talk is not None:
             self._talk.fail(error)
-
-
-class _Waiting:
-    """A request whose reply is being gathered."""
-
-    def __init__(self, gathering: Gathering) -> None:
-        self.gathering = gathering
-        self.outcome: Reply | ProviderError | None = None
-        self.done = asyncio.Event()
-
-    def apply(self, data: EventData, now: float) -> None:
-        outcome = self.gathering.apply(data, now)
-        if outcome is not None:
-            self.settle(outcome)
-
-    def settle(self, outcome: Reply | ProviderError) -> None:
-        if self.outcome is None:
-            self.outcome = outcome
-            self.done.set()
 
 
 __all__ = ["Reply", "VoiceEngine"]

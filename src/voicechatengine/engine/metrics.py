@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from voicechatengine.events import (
     AudioChunk,
@@ -35,7 +35,8 @@ class Turn:
 
     `first_text_ms` and `first_audio_ms` count from the moment that the provider reported the end of the user's speech, or
     that a reply was asked for; None where none came. `answer_ms` is the length of the audio that was generated,
-    `interruption_ms` the time from the report of the user's speech to the flushed sink. `status` is the last reply's.
+    `interruption_ms` the time from the report of the user's speech to the flushed sink. `tool_ms` is the time in which at least
+    one tool ran, None where the engine ran none. `status` is the last reply's.
     """
 
     responses: tuple[str, ...] = ()
@@ -45,6 +46,7 @@ class Turn:
     interruptions: int = 0
     interruption_ms: float | None = None
     tool_calls: int = 0
+    tool_ms: float | None = None
     status: str | None = None
     usage: Usage = Usage()
 
@@ -65,6 +67,30 @@ class Metrics:
     overflow: int = 0
 
 
+class Fold(Protocol):
+    """**Protocol:** who is told what happens in an engine. Times are seconds of one clock that never steps back."""
+
+    def requested(self, now: float) -> None:
+        """A reply was asked for."""
+        ...
+
+    def sent(self, ms: float) -> None:
+        """So much audio went to the provider."""
+        ...
+
+    def flushed(self, responses: tuple[str, ...], now: float, *, by_speech: bool) -> None:
+        """Playback was cut in the midst of these responses; `by_speech` if it was the user's speech that did it."""
+        ...
+
+    def tool_ended(self, call_id: str, now: float) -> None:
+        """A tool call is over: answered, or not wanted any more."""
+        ...
+
+    def apply(self, data: EventData, now: float, audio_ms: float = 0.0) -> None:
+        """An event came; `audio_ms` is the length of an audio chunk."""
+        ...
+
+
 @dataclass
 class _Open:
     """A turn while it grows."""
@@ -78,6 +104,9 @@ class _Open:
     answer_ms: float = 0.0
     interruption_ms: float | None = None
     tool_calls: int = 0
+    tool_ms: float | None = None
+    tools_since: float = 0.0
+    tools: set[str] = field(default_factory=set[str])  # calls that run
     called: bool = False  # the reply called a tool: the next one belongs to this turn
     status: str | None = None
     usage: Usage = Usage()
@@ -94,6 +123,7 @@ class _Open:
             interruptions=len(self.interrupted),
             interruption_ms=self.interruption_ms,
             tool_calls=self.tool_calls,
+            tool_ms=self.tool_ms,
             status=self.status,
             usage=self.usage,
         )
@@ -105,6 +135,7 @@ class MetricsFold:
     def __init__(self) -> None:
         self._turns: deque[_Open] = deque(maxlen=MAX_TURNS)
         self._of: dict[str, _Open] = {}  # open response -> its turn
+        self._calls: dict[str, _Open] = {}  # call that runs -> its turn
         self._origin: float | None = None  # the end of speech, or the request, that no reply has followed yet
         self._speech: float | None = None
         self._in_ms = self._out_ms = 0.0
@@ -127,15 +158,15 @@ class MetricsFold:
     # -- what the engine does
 
     def requested(self, now: float) -> None:
-        """A reply was asked for."""
+        """See `Fold.requested`."""
         self._origin = now
 
     def sent(self, ms: float) -> None:
-        """Audio went to the provider."""
+        """See `Fold.sent`."""
         self._in_ms += ms
 
     def flushed(self, responses: tuple[str, ...], now: float, *, by_speech: bool) -> None:
-        """Playback was cut in the midst of these responses; `by_speech` if it was the user's speech that did it."""
+        """See `Fold.flushed`."""
         for turn in self._turns:
             hit = [response for response in responses if response in turn.responses]
             if hit:
@@ -143,10 +174,19 @@ class MetricsFold:
                 if by_speech and self._speech is not None:
                     turn.interruption_ms = (now - self._speech) * 1000
 
+    def tool_ended(self, call_id: str, now: float) -> None:
+        """See `Fold.tool_ended`."""
+        turn = self._calls.pop(call_id, None)
+        if turn is None:
+            return
+        turn.tools.discard(call_id)
+        if not turn.tools:
+            turn.tool_ms = (turn.tool_ms or 0.0) + (now - turn.tools_since) * 1000
+
     # -- what the provider says
 
     def apply(self, data: EventData, now: float, audio_ms: float = 0.0) -> None:
-        """An event came; `audio_ms` is the length of an audio chunk."""
+        """See `Fold.apply`."""
         if isinstance(data, AudioChunk):
             self._audio(data, now, audio_ms)
             return
@@ -171,6 +211,12 @@ class MetricsFold:
         if turn is not None:
             turn.tool_calls += 1
             turn.called = True
+            if not turn.tools:
+                turn.tools_since = now
+            turn.tools.add(data.call_id)
+            self._calls[data.call_id] = turn
+            if len(self._calls) > MAX_TURNS:  # calls that somebody else answers, or nobody
+                del self._calls[next(iter(self._calls))]
 
     def _speech_began(self, data: SpeechStarted, now: float) -> None:
         self._speech = now

@@ -51,14 +51,13 @@ class Playback:
     def __init__(self, audio_format: AudioFormat, position: int = 0) -> None:
         self._format = audio_format
         self._queue: deque[tuple[_Track, bytes]] = deque()
-        self._sunk: deque[tuple[_Track, int]] = (
-            deque()
-        )  # handed to the sink: samples of it that are not heard yet
+        self._sunk: deque[tuple[_Track, bytes]] = deque()  # handed to the sink, and not heard yet
         self._position = position
         self._tracks: dict[tuple[str | None, str | None], _Track] = {}
         self._open: dict[str, None] = {}
         self._dropped: dict[str, None] = {}
         self._queued = 0  # samples in `_queue`
+        self._held = False
 
     # -- what the provider says
 
@@ -105,13 +104,12 @@ class Playback:
     # -- what the sink says
 
     def take(self) -> bytes | None:
-        """The next audio for the sink, which counts as handed over; None while there is none."""
-        if not self._queue:
+        """The next audio for the sink, which counts as handed over; None while there is none, or it is held."""
+        if not self._queue or self._held:
             return None
         track, audio = self._queue.popleft()
-        samples = len(audio) // self._format.block_bytes
-        self._queued -= samples
-        self._sunk.append((track, samples))
+        self._queued -= len(audio) // self._format.block_bytes
+        self._sunk.append((track, audio))
         return audio
 
     def played(self, position: int) -> None:
@@ -119,13 +117,14 @@ class Playback:
         fresh = position - self._position
         self._position = position
         while fresh > 0 and self._sunk:
-            track, samples = self._sunk.popleft()
-            heard = min(samples, fresh)
+            track, audio = self._sunk.popleft()
+            heard = min(len(audio) // self._format.block_bytes, fresh)
             fresh -= heard
             track.heard += heard
             track.pending -= heard
-            if heard < samples:
-                self._sunk.appendleft((track, samples - heard))
+            rest = audio[heard * self._format.block_bytes :]
+            if rest:
+                self._sunk.appendleft((track, rest))
         self._prune()
 
     @property
@@ -139,9 +138,27 @@ class Playback:
         return bool(self._queue or self._sunk)
 
     @property
+    def held(self) -> bool:
+        """Whether what is still to be heard has to wait."""
+        return self._held
+
+    @property
     def open_responses(self) -> tuple[str, ...]:
         """The responses that have begun and are not whole."""
         return tuple(self._open)
+
+    def hold(self, position: int) -> None:
+        """The sink was flushed at `position`, for now: what was not heard is kept, and nothing is handed over until `release`."""
+        self.played(position)
+        self._held = True
+        while self._sunk:
+            track, audio = self._sunk.pop()
+            self._queue.appendleft((track, audio))
+            self._queued += len(audio) // self._format.block_bytes
+
+    def release(self) -> None:
+        """Goes on where it was held."""
+        self._held = False
 
     def cut(self, position: int) -> tuple[Heard, ...]:
         """Playback was stopped and the sink flushed at `position`: forgets what was not heard, and says what was.
@@ -168,6 +185,7 @@ class Playback:
         self._tracks.clear()
         self._open.clear()
         self._queued = 0
+        self._held = False
         return tuple(heard)
 
     def _prune(self) -> None:

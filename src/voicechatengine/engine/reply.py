@@ -1,11 +1,12 @@
 """One reply, gathered from the events of its response.
 
-Pure: events and times come in, a `Reply` or an error comes out. Replies are told apart by their id, never by "the current
+Events and times come in, a `Reply` or an error comes out. Replies are told apart by their id, never by "the current
 one": the first response of the conversation that starts after the request is the one that was asked for.
 """
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
@@ -35,8 +36,10 @@ class Reply:
     """What the assistant answered.
 
     `text` holds the words, spoken or written; `audio` all of the speech as bytes of `format`. `status` is completed,
-    interrupted (what came until then is here) or incomplete (a limit was reached). A reply that only calls tools has
-    `tool_calls` and no words. `first_text_ms` and `first_audio_ms` count from the request; None where none came.
+    interrupted (what came until then is here) or incomplete (a limit was reached). Where the engine has tools, this is all that
+    was said up to the reply that called no more of them, `tool_calls` are the calls that were made, `usage` is the cost of all,
+    and status and `response_id` are the last one's; where it has none, a reply that only calls tools has no words.
+    `first_text_ms` and `first_audio_ms` count from the request; None where none came.
     """
 
     text: str = ""
@@ -60,11 +63,17 @@ class Gathering:
     """Collects the reply to one request, made at `requested` (seconds of the clock that `apply` is given).
 
     `audio_format` is that of audio that names none. `abandoned`: an earlier request was given up before its reply began, so that
-    one that starts now and is cut with nothing in it is not ours.
+    one that starts now and is cut with nothing in it is not ours. `tools`: the engine answers tool calls, so that another reply
+    follows one that makes some.
     """
 
-    def __init__(self, requested: float, audio_format: AudioFormat, *, abandoned: bool = False) -> None:
+    def __init__(
+        self, requested: float, audio_format: AudioFormat, *, abandoned: bool = False, tools: bool = False
+    ) -> None:
         self.response_id: str | None = None
+        self.called: str | None = None  # the response whose calls are being answered
+        self._tools = tools
+        self._usage: Usage | None = None
         self._requested = requested
         self._abandoned = abandoned
         self._format = audio_format
@@ -72,6 +81,8 @@ class Gathering:
         self._text: list[str] = []
         self._audio: list[bytes] = []
         self._calls: list[ToolCall] = []
+        self._calling = False  # this response does
+        self._gap = False  # between what was said before a tool was called and after
         self._first_text: float | None = None
         self._first_audio: float | None = None
         self._error: ErrorInfo | None = None
@@ -80,17 +91,22 @@ class Gathering:
         """Takes in an event; gives the reply when it is whole, the error if there will be none, else None."""
         match data:
             case ResponseStarted(out_of_band=False) if self.response_id is None:
-                self.response_id = data.response_id
+                self.response_id, self.called = data.response_id, None
+                self._gap = bool(self._text)
             case ErrorInfo():
                 return self._fault(data)
             case TextChunk() if self._ours(data.response_id):
                 self._first_text = self._since(self._first_text, now)
+                if self._gap and not self._text[-1][-1:].isspace() and not data.text[:1].isspace():
+                    self._text.append(" ")
+                self._gap = False
                 self._text.append(data.text)
             case AudioChunk() if self._ours(data.response_id):
                 self._first_audio = self._since(self._first_audio, now)
                 return self._hear(data)
             case ToolCall() if self._ours(data.response_id):
                 self._calls.append(data)
+                self._calling = True
             case ResponseCompleted() if self._ours(data.response_id):
                 return self._end(data)
             case _:
@@ -123,6 +139,12 @@ class Gathering:
         return None
 
     def _end(self, data: ResponseCompleted) -> Reply | ProviderError | None:
+        if data.usage is not None:
+            self._usage = data.usage if self._usage is None else self._usage + data.usage
+        goes_on = data.status in ("completed", "incomplete") or data.reason == "connection_lost"
+        if self._tools and self._calling and goes_on:
+            self.response_id, self.called, self._calling = None, data.response_id, False
+            return None
         if data.status == "failed":
             if self._error is not None:
                 return error_of(self._error)
@@ -135,15 +157,45 @@ class Gathering:
         ):
             self._abandoned, self.response_id = False, None
             return None
+        return self._reply(data.status, data.reason, data.response_id)
+
+    def broken_off(self) -> Reply:
+        """What was said until the turn was interrupted, between a reply that called tools and the next."""
+        return self._reply("interrupted", None, self.called or "")
+
+    def _reply(
+        self, status: Literal["completed", "interrupted", "incomplete"], reason: str | None, response_id: str
+    ) -> Reply:
         return Reply(
             text="".join(self._text),
             audio=b"".join(self._audio),
             format=self._seen or self._format,
-            status=data.status,
-            reason=data.reason,
-            usage=data.usage,
+            status=status,
+            reason=reason,
+            usage=self._usage,
             tool_calls=tuple(self._calls),
-            response_id=data.response_id,
+            response_id=response_id,
             first_text_ms=self._first_text,
             first_audio_ms=self._first_audio,
         )
+
+
+class Waiting:
+    """A request whose reply is being gathered: the first outcome counts."""
+
+    def __init__(self, gathering: Gathering) -> None:
+        self.gathering = gathering
+        self.outcome: Reply | ProviderError | None = None
+        self.done = asyncio.Event()
+
+    def apply(self, data: EventData, now: float) -> None:
+        """An event came."""
+        outcome = self.gathering.apply(data, now)
+        if outcome is not None:
+            self.settle(outcome)
+
+    def settle(self, outcome: Reply | ProviderError) -> None:
+        """This is the end of it, unless there was one already."""
+        if self.outcome is None:
+            self.outcome = outcome
+            self.done.set()

@@ -14,18 +14,22 @@ from typing import Final, cast
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.audio.resample import Reframer, Resampler
+from voicechatengine.engine.bargein import BargeIn, Doubt, Verdict
 from voicechatengine.engine.floor import Floor
 from voicechatengine.engine.io import AudioSink, AudioSource
-from voicechatengine.engine.metrics import MetricsFold
+from voicechatengine.engine.metrics import Fold
 from voicechatengine.engine.playback import Playback
+from voicechatengine.engine.toolbox import Toolbox
 from voicechatengine.errors import DeadlineError, ProviderError
 from voicechatengine.events import (
     AudioChunk,
     EventData,
+    InputTranscript,
     Interrupted,
     ResponseCompleted,
     ResponseStarted,
     SpeechStarted,
+    SpeechStopped,
     TextChunk,
 )
 from voicechatengine.messages import ActivityEnd, ActivityStart, Command, ItemTruncate, MessageType
@@ -35,11 +39,14 @@ log: logging.Logger = logging.getLogger("voicechatengine")
 
 TAIL_S: Final = 0.3  # how long a room and the devices' buffers go on sounding after the last sample
 FAREWELL_S: Final = 1.0  # for telling the provider what was heard, when the conversation is broken off
+_DOUBTFUL: Final = frozenset({SpeechStarted, SpeechStopped, InputTranscript, ResponseStarted})
 STALL_S: Final = 30.0  # a reply that has begun and of which nothing comes for so long will not end
 
 
 class Talk:
-    """See the module. `remember` folds a command into the engine's conversation; `folds` are the metrics to keep."""
+    """See the module. `remember` folds a command into the engine's conversation; `folds` are the metrics to keep, `toolbox`
+    what an interruption stops besides the reply.
+    """
 
     def __init__(
         self,
@@ -47,17 +54,23 @@ class Talk:
         source: AudioSource,
         sink: AudioSink,
         *,
-        barge_in: bool,
+        barge_in: BargeIn | None,
         half_duplex: bool,
         push_to_talk: bool,
         grace_s: float,
         remember: Callable[[Command], None],
-        folds: Sequence[MetricsFold],
+        folds: Sequence[Fold],
+        toolbox: Toolbox,
     ) -> None:
         self._provider = provider
         self._source = source
         self._sink = sink
-        self._barge_in = barge_in
+        self._barge_in = barge_in is not None
+        self._doubt = Doubt(barge_in or BargeIn())
+        self._doubts: asyncio.TimerHandle | None = None  # when the doubt ends by itself
+        self._deciding: set[asyncio.Task[None]] = set()
+        self._hushed: float | None = None  # when speech silenced what is held
+        self._toolbox = toolbox
         self._half_duplex = half_duplex
         self._push_to_talk = push_to_talk
         self._remember = remember
@@ -88,6 +101,7 @@ class Talk:
         except BaseExceptionGroup as failures:
             raise _one_of(failures) from None
         finally:
+            await self._settle()
             try:
                 # Nothing in the normal case. After an error or a cancellation: what nobody will hear was not said.
                 with contextlib.suppress(TimeoutError):
@@ -103,6 +117,9 @@ class Talk:
 
     async def handle(self, data: EventData, now: float) -> None:
         """An event came. Does not wait for the sink; waits for the provider only to tell it of an interruption."""
+        # Before the rest: a reply that begins is not the one that the user's speech was over.
+        if self._barge_in and type(data) in _DOUBTFUL and (self._doubt or self._interruptible()):
+            await self._judge(self._doubt.apply(data, now))
         match data:
             case AudioChunk():
                 self._hear(data)
@@ -115,9 +132,9 @@ class Talk:
                     self._beside.add(data.response_id)
             case ResponseCompleted():
                 self._complete(data.response_id)
-            case SpeechStarted() if self._barge_in:
-                await self._cut(by_speech=True, tell=True)
-            case Interrupted() if self._barge_in and self._playback.takes(data.response_id):
+            case Interrupted() if (
+                self._barge_in and not self._doubt and self._playback.takes(data.response_id)
+            ):
                 await self._cut(by_speech=False, tell=False)
             case _:
                 pass
@@ -125,7 +142,7 @@ class Talk:
         self._news.set()
 
     def asked(self) -> None:
-        """A reply was asked for."""
+        """A reply was asked for, or a tool has ended."""
         self._floor.asked(self._loop.time())
         self._news.set()
 
@@ -211,7 +228,7 @@ class Talk:
         if not self._half_duplex:
             return audio
         now = self._loop.time()
-        if self._plays():
+        if self._plays() and not self._playback.held:
             self._loud_until = now + TAIL_S
         if now >= self._loud_until:
             return audio
@@ -258,23 +275,68 @@ class Talk:
             await self._more.wait()
 
     def _plays(self) -> bool:
+        """Whether something is still to be heard."""
         self._playback.played(self._sink.position)
         return self._playback.busy
 
     # -- interruption
 
+    def _interruptible(self) -> bool:
+        return bool(self._playback.open_responses) or self._toolbox.busy or self._plays()
+
+    async def _judge(self, verdict: Verdict) -> None:
+        """Does what the user's speech means for the reply, and looks again when time alone decides."""
+        if verdict is Verdict.HOLD:
+            self._hushed = self._loop.time()
+            self._sink.flush()
+            self._playback.hold(self._sink.position)
+        elif verdict is Verdict.RESUME:
+            self._resume()
+        elif verdict is Verdict.CUT:
+            await self._cut(by_speech=True, tell=True)
+        if self._doubts is not None:
+            self._doubts.cancel()
+        due = self._doubt.deadline()
+        self._doubts = None if due is None else self._loop.call_at(due, self._decide)
+
+    def _decide(self) -> None:
+        # A timer can only start what has to wait for the provider. It is one task at a time, and ended with the conversation.
+        task = self._loop.create_task(self._judge(self._doubt.expired(self._loop.time())), name="barge-in")
+        self._deciding.add(task)
+        task.add_done_callback(self._deciding.discard)
+
+    def _resume(self) -> None:
+        """It was no interruption."""
+        self._hushed = None
+        self._playback.release()
+        self._more.set()
+        self._news.set()
+
+    async def _settle(self) -> None:
+        """The conversation ends: no timer and no task of a doubt is left."""
+        self._doubt.forget()
+        if self._doubts is not None:
+            self._doubts.cancel()
+        for task in self._deciding:
+            task.cancel()
+        if self._deciding:
+            await asyncio.wait(set(self._deciding))
+
     async def _cut(self, *, by_speech: bool, tell: bool) -> bool:
         """Flushes the sink at once, stops the reply (`tell`), and tells what was heard. False if all was silent anyway."""
         running = self._playback.open_responses
+        self._doubt.forget()
+        self._toolbox.interrupt()
         if not running and not self._plays():
+            self._resume()
             return False
         self._sink.flush()
         heard = self._playback.cut(self._sink.position)
         self._down.drop()
         responses = tuple(dict.fromkeys((*running, *(entry.response_id or "" for entry in heard))))
-        now = self._loop.time()
+        silent, self._hushed = self._loop.time() if self._hushed is None else self._hushed, None
         for fold in self._folds:
-            fold.flushed(responses, now, by_speech=by_speech)
+            fold.flushed(responses, silent, by_speech=by_speech)
         corrections = [ItemTruncate(entry.item_id, entry.heard_ms) for entry in heard if entry.item_id]
         for correction in corrections:
             self._remember(correction)
@@ -304,7 +366,7 @@ class Talk:
                 await self._news.wait()
             elif self._floor.answering:
                 await self._stalled_after(STALL_S)
-            elif self._playback.queued:
+            elif self._toolbox.busy or self._doubt or self._playback.queued:
                 await self._news.wait()
             elif self._plays():
                 await self._sink.drain()
