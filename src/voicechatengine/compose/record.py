@@ -76,6 +76,9 @@ class Recorded:
             try:
                 connected = await self._provider.connect()
                 await asyncio.sleep(0)  # what was told meanwhile is read first
+                if connected and self._reader is not None and self._reader.done():  # it subscribed too early
+                    self._hub.open()
+                    self._listen()
                 self._describe()
                 self._ended(number, connected)
             except asyncio.CancelledError:
@@ -167,12 +170,12 @@ class Recorded:
     # -- the one reader
 
     def _listen(self) -> None:
-        events = self._provider.events()
-        self._reader = asyncio.get_running_loop().create_task(self._read(events), name="recorder")
+        self._reader = asyncio.get_running_loop().create_task(self._read(), name="recorder")
 
-    async def _read(self, events: AsyncIterator[ProviderEvent]) -> None:
+    async def _read(self) -> None:
+        # Subscribes at its first step: then the provider has begun its session, and keeps what it has told already.
         try:
-            async for event in events:
+            async for event in self._provider.events():
                 self._write(heard(event, self._tape.now()))
                 self._hub.name, self._hub.session_id = event.provider, event.session_id
                 data = event.data

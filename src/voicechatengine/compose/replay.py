@@ -276,6 +276,8 @@ class Replayed:
             if line.failure is not None:
                 raise error_of(line.failure)
             await self._is_due(line.at)
+            if self._leaving:
+                raise ConnectionError("disconnected while connecting", fault="application")
             self._connected = bool(line.result)
             self._news.set()
             if self._ready is not None and not self._ready.done():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import math
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -177,7 +178,7 @@ class Tape:
                 file.close()
 
     def _refuse_old(self) -> None:
-        if self._path.exists():
+        if os.path.exists(self._path):  # noqa: PTH110 - Path.exists() raises for a name that is too long, before 3.12
             raise MessageError(
                 f"{self._path} is there already",
                 field="path",
@@ -194,9 +195,10 @@ class Tape:
         except FileExistsError:
             self._refuse_old()
             raise
-        except OSError as error:
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
             raise MessageError(
-                f"{self._path} cannot be written: {error.strerror}", field="path", cure="name another file"
+                f"{self._path} cannot be written: {why}", field="path", cure="name another file"
             ) from error
         self._begun = True
         self._file.write(self._encode(Header(0.0, VERSION, self._started or 0.0)) + b"\n")
