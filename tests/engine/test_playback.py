@@ -140,3 +140,26 @@ def test_ten_minutes_that_nobody_plays_are_an_error():
     playback.add("r", "a", ms(600_000), 600_000)
     with pytest.raises(AudioError, match="10 minutes of answer wait to be played"):
         playback.add("r", "a", ms(1), 1)
+
+
+def test_what_is_held_is_kept_in_its_order_and_goes_on_where_it_was():
+    """Of three items in the sink one and a half were heard; more comes while it is held."""
+    playback = Playback(FORMAT)
+    for item, byte in (("a", b"\1"), ("b", b"\2"), ("c", b"\3")):
+        playback.add("r", item, byte * 200, 100)
+        playback.take()
+    playback.hold(150)
+    playback.add("r", "d", b"\4" * 200, 100)
+    assert (playback.take(), playback.held, playback.busy, playback.queued) == (None, True, True, True)
+    playback.release()
+    rest = [playback.take() for _ in range(4)]
+    assert rest == [b"\2" * 100, b"\3" * 200, b"\4" * 200, None]
+    playback.completed("r")
+    assert playback.cut(270) == (Heard("r", "c", 70.0, 100.0), Heard("r", "d", 0.0, 100.0))
+
+
+def test_what_is_held_can_be_cut():
+    playback = playing(("r", "a", 500))
+    playback.hold(200)
+    assert playback.cut(200) == (Heard("r", "a", 200.0, 500.0),)
+    assert (playback.held, playback.busy) == (False, False)

@@ -297,11 +297,13 @@ class Talk:
         if self._doubts is not None:
             self._doubts.cancel()
         due = self._doubt.deadline()
-        self._doubts = None if due is None else self._loop.call_at(due, self._decide)
+        self._doubts = None if due is None else self._loop.call_at(due, self._decide, due)
 
-    def _decide(self) -> None:
-        # A timer can only start what has to wait for the provider. It is one task at a time, and ended with the conversation.
-        task = self._loop.create_task(self._judge(self._doubt.expired(self._loop.time())), name="barge-in")
+    def _decide(self, due: float) -> None:
+        # A timer may fire a hair early. It can only start what has to wait for the provider; the task ends with the
+        # conversation at the latest.
+        verdict = self._doubt.expired(max(due, self._loop.time()))
+        task = self._loop.create_task(self._judge(verdict), name="barge-in")
         self._deciding.add(task)
         task.add_done_callback(self._deciding.discard)
 
