@@ -69,6 +69,24 @@ async def test_push_to_talk(tmp_path):
     assert "seconds of speech" in words
 
 
+async def test_long_session(tmp_path):
+    """Each question is asked in another session, and the history is one."""
+    async with simulator("openai") as server:
+        lines = await run("long_session.py", server.url, cwd=tmp_path)
+    assert len({line.split()[2] for line in lines if line.startswith("now in")}) == 3
+    assert all(line.endswith("all restored") for line in lines if line.startswith("now in"))
+    assert "6 items of history" in lines
+
+
+async def test_record_and_replay(tmp_path):
+    """The replay says what the live session said, and leaves nothing behind."""
+    async with simulator("openai") as server:
+        live, replayed, differs = await run("record_and_replay.py", server.url, cwd=tmp_path)
+    assert live.partition(":")[2] == replayed.partition(":")[2]
+    assert "You said: Hello, AI!" in live
+    assert differs == "differs:  None"
+
+
 async def test_custom_provider(tmp_path):
     """A provider of one's own answers through the engine."""
     assert await run("custom_provider.py", cwd=tmp_path) == ["Pieces of eight!"]

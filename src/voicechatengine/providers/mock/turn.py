@@ -41,9 +41,11 @@ def with_audio(turn: MockTurn, audio: bytes, form: AudioFormat) -> MockTurn:
 
 
 def with_item(turn: MockTurn, item: Item, form: AudioFormat) -> MockTurn:
-    """The turn with an item that the application added; what the assistant is made to have said is no part of it."""
+    """The turn with an item that the application added; words that the assistant is made to have said answer what came before."""
     if isinstance(item, ToolResultItem):
         return replace(turn, tool_results=(*turn.tool_results, item))
+    if isinstance(item, MessageItem) and item.role == "assistant":
+        return replace(turn, texts=(), transcripts=(), audio=b"", audio_ms=0.0, images=0, tool_results=())
     if not isinstance(item, MessageItem) or item.role != "user":
         return turn
     for part in item.content:
