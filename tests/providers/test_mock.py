@@ -1038,6 +1038,14 @@ async def test_the_recording_is_bounded_by_number_and_by_audio() -> None:
     await provider.disconnect()
 
 
+async def test_a_mock_need_not_record_anything() -> None:
+    provider = MockProvider(MockConfig(recorded=0))
+    await provider.connect()
+    await provider.send_audio(bytes(1000))
+    assert provider.recording == ()
+    await provider.disconnect()
+
+
 async def test_unread_audio_of_hours_does_not_pile_up() -> None:
     """Ten minutes of a turn are kept for the reply, less than a second while a detector hears silence."""
     seen: list[float] = []

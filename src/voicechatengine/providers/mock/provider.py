@@ -352,11 +352,10 @@ class MockProvider:
     def _record(
         self, direction: Literal["sent", "received"], kind: str, payload: object, refused: str | None = None
     ) -> None:
-        if len(self._recording) >= self.config.recorded:
-            self._recorded_bytes -= _size(self._recording.popleft().payload)
         self._recording.append(MockRecord(self._clock(), direction, kind, payload, refused))
         self._recorded_bytes += _size(payload)
-        while self._recorded_bytes > self.config.recorded_bytes:
+        config = self.config
+        while len(self._recording) > config.recorded or self._recorded_bytes > config.recorded_bytes:
             self._recorded_bytes -= _size(self._recording.popleft().payload)
 
 
