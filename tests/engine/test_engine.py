@@ -213,9 +213,18 @@ async def test_say_instructs_the_model_to_speak_the_text():
     assert "\nWelcome!\n" in (request.instructions or "")
 
 
+async def test_texts_stand_in_the_history_where_the_provider_has_them():
+    async with VoiceEngine(provider := mock()) as engine:
+        for text in ("One", "Two", "Three"):
+            await engine.ask(text)
+        said = [text for each in ("One", "Two", "Three") for text in (each, f"You said: {each}")]
+        assert [text for _, text in words(engine)] == said
+        assert [item.id for item in engine.history[::2]] == [item.id for item in provider.history[::2]]
+
+
 async def test_text_that_was_not_sent_is_not_in_the_history():
     class Refusing(MockProvider):
-        async def send_text(self, text: str, role: Any = "user") -> None:
+        async def send_message(self, message_type: Any, data: Any) -> None:
             raise MessageError("no")
 
     async with VoiceEngine(Refusing()) as engine:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
@@ -120,7 +121,6 @@ class VoiceEngine:
         self._abandoned = False  # a request was given up before its reply began
         self._manual: bool | None = None  # whether the session has no turn detection, where it told
         self._talk: Talk | None = None
-        self._said = 0
 
     async def __aenter__(self) -> Self:
         """Connects. Raises `ConnectionError` if the provider cannot, and `MessageError` if there are tools and it knows none;
@@ -283,14 +283,14 @@ class VoiceEngine:
 
     async def send_text(self, text: str, role: Role = "user") -> None:
         """Adds text to the conversation, and to `history`. Triggers no reply by itself. Raises like the provider's."""
-        self._said += 1
-        key = f"said-{self._said}"
+        # With an id of ours, so that what the provider says of the item's place is said of this one.
+        item = MessageItem(role, (TextPart(text),), id=f"said_{secrets.token_hex(10)}")
         # Before it is sent: the provider's echo must not find its place taken by what it answers.
-        self._remember(ItemCreate(MessageItem(role, (TextPart(text),), id=key)))
+        self._remember(ItemCreate(item))
         try:
-            await self._provider.send_text(text, role)
+            await self._provider.send_message(MessageType.ITEM_CREATE, ItemCreate(item))
         except BaseException:
-            self._remember(ItemDelete(key))
+            self._remember(ItemDelete(item.id))
             raise
 
     async def create_response(self) -> None:
