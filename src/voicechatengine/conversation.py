@@ -53,6 +53,7 @@ class _Entry:
         "role",
         "speech",
         "spoken",
+        "whole",
         "written",
     )
 
@@ -62,6 +63,7 @@ class _Entry:
         self.speech = speech  # the user's own voice: its words come later, or never
         self.fixed = fixed
         self.spoken = ""
+        self.whole = False  # the user's words: none of them are still to come
         self.written = ""
         self.audio_ms = 0.0
         self.interrupted = False
@@ -111,8 +113,15 @@ class Conversation:
         return tuple(item for entry in self._order if (item := entry.item()) is not None)
 
     def wordless(self) -> tuple[str, ...]:
-        """The ids of the user's spoken items whose words are not known (yet)."""
-        return tuple(entry.key for entry in self._order if entry.speech and entry.item() is None)
+        """The ids of the user's spoken items whose words are not all known (yet)."""
+        return tuple(entry.key for entry in self._order if entry.speech and not entry.whole)
+
+    def give_up_words(self) -> tuple[str, ...]:
+        """The session that would tell them is over: gives what `wordless` gives, and waits for those words no more."""
+        lost = self.wordless()
+        for item_id in lost:
+            self._entries[item_id].whole = True
+        return lost
 
     def unheard_turn(self) -> bool:
         """Whether the last turn is the user's, and its words are not known."""
@@ -185,6 +194,7 @@ class Conversation:
         if entry is None:
             entry = self._add(_Entry(key, "user", speech=True))
         entry.spoken = data.text
+        entry.whole = entry.whole or data.final
         if data.item_id is None and data.final:
             entry.cut = True  # the next transcript without an id is of another turn
 

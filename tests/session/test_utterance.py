@@ -149,6 +149,19 @@ def test_a_reply_owed_to_words_that_nobody_knows_is_missing_and_one_to_known_wor
         )
 
 
+def test_words_of_which_a_part_came_are_missing_too_and_no_words_are_missing_twice():
+    conversation = Conversation(FORMAT)
+    conversation.apply(ItemAdded("u1", "user", kind="speech"))
+    conversation.apply(InputTranscript("good", False, "u1"))
+    assert conversation.wordless() == ("u1",)
+    first, second = (
+        take_stock(Restore(), Options(), conversation, Utterance(FORMAT, manual=False)) for _ in range(2)
+    )
+    assert first.missing == ("the words of u1",)
+    assert second.missing == ()
+    assert [item.id for item in second.restore.history] == ["u1"]
+
+
 def test_a_manual_turn_that_was_not_confirmed_is_said_committed_and_answered_anew():
     conversation, utterance = Conversation(FORMAT), Utterance(FORMAT, manual=True)
     for _ in range(125):

@@ -38,10 +38,12 @@ class Outage(msgspec.Struct, frozen=True):
 def take_stock(
     snapshot: Restore, options: Options, conversation: Conversation, utterance: Utterance
 ) -> Outage:
-    """The outage that begins now. The utterance's own item leaves the conversation: it will come back under a new id."""
+    """The outage that begins now. The utterance's own item leaves the conversation: it will come back under a new id. Words that
+    are missing are named once: later sessions know as little of them.
+    """
     if utterance.item_id is not None:
         conversation.apply(ItemDelete(utterance.item_id))
-    missing = [*snapshot.lost, *(f"the words of {item}" for item in conversation.wordless())]
+    missing = [*snapshot.lost, *(f"the words of {item}" for item in conversation.give_up_words())]
     reply = snapshot.reply_owed
     audio = utterance.audio()
     if reply is not None and conversation.unheard_turn() and not utterance.commit_due:
