@@ -87,6 +87,15 @@ async def test_record_and_replay(tmp_path):
     assert differs == "differs:  None"
 
 
+async def test_record_and_replay(tmp_path):
+    """The replay says what the live session said, and leaves nothing behind."""
+    async with simulator("openai") as server:
+        live, replayed, differs = await run("record_and_replay.py", server.url, cwd=tmp_path)
+    assert live.split()[1:] == replayed.split()[1:]
+    assert "You said: Hello, AI!" in live
+    assert differs == "differs:  None"
+
+
 async def test_custom_provider(tmp_path):
     """A provider of one's own answers through the engine."""
     assert await run("custom_provider.py", cwd=tmp_path) == ["Pieces of eight!"]

@@ -55,11 +55,15 @@ from voicechatengine.messages import MessageType, Options, Tool, Transcription, 
 from voicechatengine.provider import Limits, Provider, ProviderConfig, Retry, SessionOptions, Timeouts
 
 if TYPE_CHECKING:
+    from voicechatengine.compose.record import Recorded
+    from voicechatengine.compose.replay import Replayed
     from voicechatengine.engine.engine import Reply, VoiceEngine
     from voicechatengine.providers.mock import MockConfig, MockProvider
     from voicechatengine.providers.openai import OpenAIConfig, OpenAIProvider
 
 _LAZY = {
+    "Recorded": "voicechatengine.compose.record",
+    "Replayed": "voicechatengine.compose.replay",
     "VoiceEngine": "voicechatengine.engine.engine",
     "Reply": "voicechatengine.engine.engine",
     "MockProvider": "voicechatengine.providers.mock",
@@ -113,6 +117,8 @@ __all__ = [
     "RateLimits",
     "Reconnected",
     "Reconnecting",
+    "Recorded",
+    "Replayed",
     "Reply",
     "ResponseCompleted",
     "ResponseStarted",

@@ -21,6 +21,8 @@ from voicechatengine import (
     OpenAIProvider,
     Provider,
     ProviderEvent,
+    Recorded,
+    Replayed,
     SessionOptions,
     Tool,
     TurnDetection,
@@ -106,6 +108,10 @@ FITTING: tuple[Provider, ...] = (
     MockProvider(),
     MockProvider(MockConfig()),
     OpenAIProvider(OpenAIConfig(api_key="key")),
+    Recorded(MockProvider(), "session.jsonl"),
+    Recorded(Recorded(Duck(), "inner.jsonl"), "outer.jsonl"),
+    Recorded(Replayed("session.jsonl"), "again.jsonl"),
+    Replayed("session.jsonl", speed=0, check=True),
 )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Final, NoReturn
 
-from voicechatengine.cli import providers, simulate, talk
+from voicechatengine.cli import inspection, providers, record, replay, simulate, talk
 from voicechatengine.cli.exits import MEANING, Exit, exit_of, one_line
 from voicechatengine.cli.registry import PROVIDERS
 from voicechatengine.simulators import SIMULATORS
@@ -19,6 +19,9 @@ COMMANDS: Final[dict[str, Callable[[argparse.Namespace], Exit]]] = {
     "talk": talk.run,
     "simulate": simulate.run,
     "providers": providers.run,
+    "record": record.run,
+    "replay": replay.run,
+    "inspect": inspection.run,
 }
 MAX_PORT: Final = 65_535
 
@@ -64,6 +67,12 @@ def parser() -> Parser:
     _simulate(commands.add_parser("simulate", help="serve a simulator of a vendor until Ctrl-C"))
     listing = commands.add_parser("providers", help="what each provider can do")
     listing.add_argument("--json", action="store_true", help="as one JSON object")
+    _record(commands.add_parser("record", help="hold a conversation and write it down", epilog=top.epilog,
+                                formatter_class=argparse.RawDescriptionHelpFormatter))  # fmt: skip
+    _replay(commands.add_parser("replay", help="play a recorded conversation"))
+    _inspect(
+        commands.add_parser("inspect", help="turns, latencies and interruptions of a recorded conversation")
+    )
     return top
 
 
@@ -90,6 +99,26 @@ def _talk(add: argparse.ArgumentParser) -> None:
         help="where the answer goes (default: speaker with the microphone, else nowhere)",
     )
     add.add_argument("--json", action="store_true", help="one JSON object per event, and a summary")
+
+
+def _record(add: argparse.ArgumentParser) -> None:
+    _talk(add)
+    add.add_argument("recording", metavar="OUT.JSONL", help="the recording to make; it must not be there yet")
+
+
+def _replay(add: argparse.ArgumentParser) -> None:
+    add.add_argument("recording", metavar="FILE", help="a recording")
+    add.add_argument(
+        "--speed", type=duration, default=1.0, help="1 is real time (the default), 0 without any waiting"
+    )
+    add.add_argument("--output", metavar="OUT.WAV", help="where the assistant's audio goes")
+    add.add_argument("--json", action="store_true", help="one JSON object per event, and a summary")
+
+
+def _inspect(add: argparse.ArgumentParser) -> None:
+    add.add_argument("recording", metavar="FILE", help="a recording")
+    add.add_argument("--json", action="store_true", help="as one JSON object")
+    add.add_argument("--plot", metavar="OUT.PNG", help="a picture as well (needs matplotlib)")
 
 
 def _simulate(add: argparse.ArgumentParser) -> None:

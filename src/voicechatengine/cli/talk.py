@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +20,7 @@ from voicechatengine.engine.engine import Reply, VoiceEngine
 from voicechatengine.engine.io import AudioSink, AudioSource, VirtualSpeaker, wav_sink, wav_source
 from voicechatengine.engine.metrics import Metrics
 from voicechatengine.events import ProviderEvent, ResponseCompleted
+from voicechatengine.provider import Provider
 from voicechatengine.simulators import SIMULATORS, simulator
 
 OPTIONS: Final = ("url", "model", "voice", "instructions")  # arguments that are a config's fields as they are
@@ -27,20 +29,22 @@ MIC: Final = "mic"
 SPEAKER: Final = "speaker"
 
 
-def run(arguments: argparse.Namespace) -> Exit:
-    """Holds the conversation; see `voicechat talk --help` for the arguments."""
+def run(
+    arguments: argparse.Namespace, wrap: Callable[[Provider], Provider] = lambda provider: provider
+) -> Exit:
+    """Holds the conversation over what `wrap` makes of the provider; see `voicechat talk --help` for the arguments."""
     if arguments.text is not None and not arguments.text.strip():
         raise UsageError("--text is empty: write what to ask")
     out = JsonLines(sys.stdout) if arguments.json else Screen(sys.stdout)
-    asyncio.run(_told(arguments, out))
+    asyncio.run(_told(arguments, wrap, out))
     return Exit.OK
 
 
-async def _told(arguments: argparse.Namespace, out: Output) -> None:
+async def _told(arguments: argparse.Namespace, wrap: Callable[[Provider], Provider], out: Output) -> None:
     """The conversation, and at its end, however it ends, the figures."""
     ended = _Ended(out)
     try:
-        await _talk(arguments, out, ended)
+        await _talk(arguments, wrap, out, ended)
     except Exception as failure:
         out.end(ended.metrics, None, one_line(failure), exit_of(failure))
         raise
@@ -65,7 +69,9 @@ class _Ended:
         self._out.event(event)
 
 
-async def _talk(arguments: argparse.Namespace, out: Output, ended: _Ended) -> None:
+async def _talk(
+    arguments: argparse.Namespace, wrap: Callable[[Provider], Provider], out: Output, ended: _Ended
+) -> None:
     # What the user can mend is looked at first, before anything is opened.
     text: str | None = arguments.text
     source = _source(arguments.input or MIC) if text is None else None
@@ -79,7 +85,7 @@ async def _talk(arguments: argparse.Namespace, out: Output, ended: _Ended) -> No
                 raise UsageError(f"there is no simulator for {arguments.provider}: leave --url out")
             server = await stack.enter_async_context(simulator(arguments.provider))
             options |= {"url": server.url, "api_key": "made-up"}
-        engine = VoiceEngine(make(arguments.provider, options))
+        engine = VoiceEngine(wrap(make(arguments.provider, options)))
         # A handler, not a subscription: it hears of the connecting as well, and takes nothing from the engine.
         engine.on_event("*", ended.event)
         try:
