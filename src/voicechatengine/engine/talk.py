@@ -343,7 +343,7 @@ class Talk:
         for correction in corrections:
             self._remember(correction)
         self._news.set()
-        if not self._provider.is_connected():
+        if not self._provider.is_connected() and not self._floor.reconnecting:
             return True
         try:
             if tell and (running or not by_speech) and self._provider.get_capabilities().get("interruption"):
