@@ -462,8 +462,9 @@ async def test_a_result_that_found_no_session_is_sent_once_there_is_one():
         await tell(provider, ResponseCompleted("r", "failed", "connection_lost", tool_calls=1))
         assert provider.of("create") == []
         provider.broken.clear()
-        await tell(provider, StateChanged(ConnectionState.CONNECTED, ConnectionState.RECONNECTING))
-        await tell(provider, StateChanged(ConnectionState.CONNECTED, ConnectionState.RECONNECTING))
+        for _ in range(2):
+            await tell(provider, StateChanged(ConnectionState.RECONNECTING, ConnectionState.CONNECTED))
+            await tell(provider, StateChanged(ConnectionState.CONNECTED, ConnectionState.RECONNECTING))
         assert [item.output for item in engine.history if isinstance(item, ToolResultItem)] == ["2"]
     assert [output for *_, output in outputs(provider)] == ["2", "2"]  # the first one failed
     assert len(provider.of("create")) == 1

@@ -27,6 +27,8 @@ from voicechatengine import (
     Tool,
     TurnDetection,
 )
+from voicechatengine.compose.failover import Failover
+from voicechatengine.compose.relay import Relay
 from voicechatengine.messages import AudioAppend, Command, Modality, Role
 from voicechatengine.provider import EventHandler
 
@@ -112,6 +114,9 @@ FITTING: tuple[Provider, ...] = (
     Recorded(Recorded(Duck(), "inner.jsonl"), "outer.jsonl"),
     Recorded(Replayed("session.jsonl"), "again.jsonl"),
     Replayed("session.jsonl", speed=0, check=True),
+    Relay(MockProvider()),
+    Failover([Duck(), Generous, lambda: Relay(Duck())]),
+    Failover((Failover([MockProvider]), Relay(Duck()))),
 )
 
 

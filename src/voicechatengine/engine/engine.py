@@ -12,11 +12,12 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from msgspec import UNSET
 from typing_extensions import Unpack
 
+from voicechatengine.compose.relay import Relay
 from voicechatengine.conversation import Conversation
 from voicechatengine.engine.bargein import BargeIn
 from voicechatengine.engine.io import AudioSink, AudioSource
@@ -92,14 +93,14 @@ class VoiceEngine:
         run_sync: RunSync = asyncio.to_thread,
         telemetry: Telemetry | None = None,
     ) -> None:
-        self._provider = provider
+        self._provider = Relay(provider)  # so that another one can take over, and nobody who listens notices
         self._barge_in = barge_in if isinstance(barge_in, BargeIn) else BargeIn() if barge_in else None
         self._conversation = Conversation()
         self._metrics = MetricsFold()
         self._folds: list[Fold] = [self._metrics]
         if telemetry is not None:
             self._folds.append(telemetry)
-            provider.on_event("session_created", telemetry.opened)
+            self._provider.on_event("session_created", telemetry.opened)
         self._toolbox = Toolbox(
             Line(
                 declare=self._declare,
@@ -160,8 +161,8 @@ class VoiceEngine:
 
     @property
     def provider(self) -> Provider:
-        """The provider that the engine talks to."""
-        return self._provider
+        """The provider that the engine talks to at the moment; see `switch_provider`."""
+        return self._provider.provider
 
     @property
     def history(self) -> tuple[Item, ...]:
@@ -180,6 +181,16 @@ class VoiceEngine:
     def on_event(self, event_type: str, handler: EventHandler) -> None:
         """Calls `handler` (sync or async) for each event of the type, ``"*"`` for all."""
         self._provider.on_event(event_type, handler)
+
+    async def switch_provider(self, other: Provider, *, at: Literal["pause", "now"] = "pause") -> None:
+        """Goes on with another provider: the conversation, options and tools are carried over, subscriptions and handlers stay.
+
+        `other` is opened first; then the switch comes at a pause (no reply runs, nobody speaks), or at once, which interrupts a
+        running reply. `reconnected` tells what `other` could not take over. The audio format stays that of the first provider.
+        Raises what opening `other` raises: the engine goes on with the one that it has. A cancellation leaves one of the two in
+        use and the other closed.
+        """
+        await self._provider.move_to(other, at=at)
 
     # -- tools and options
 
