@@ -57,7 +57,10 @@ from voicechatengine.provider import Limits, Provider, ProviderConfig, Retry, Se
 if TYPE_CHECKING:
     from voicechatengine.compose.record import Recorded
     from voicechatengine.compose.replay import Replayed
+    from voicechatengine.engine.bargein import BargeIn
     from voicechatengine.engine.engine import Reply, VoiceEngine
+    from voicechatengine.engine.telemetry import Telemetry
+    from voicechatengine.engine.tools import FunctionTool
     from voicechatengine.providers.mock import MockConfig, MockProvider
     from voicechatengine.providers.openai import OpenAIConfig, OpenAIProvider
 
@@ -66,6 +69,9 @@ _LAZY = {
     "Replayed": "voicechatengine.compose.replay",
     "VoiceEngine": "voicechatengine.engine.engine",
     "Reply": "voicechatengine.engine.engine",
+    "BargeIn": "voicechatengine.engine.bargein",
+    "FunctionTool": "voicechatengine.engine.tools",
+    "Telemetry": "voicechatengine.engine.telemetry",
     "MockProvider": "voicechatengine.providers.mock",
     "MockConfig": "voicechatengine.providers.mock",
     "OpenAIProvider": "voicechatengine.providers.openai",
@@ -90,12 +96,14 @@ __all__ = [
     "AudioError",
     "AudioFormat",
     "AuthenticationError",
+    "BargeIn",
     "Capabilities",
     "ConnectionError",
     "ConnectionState",
     "DeadlineError",
     "ErrorInfo",
     "EventData",
+    "FunctionTool",
     "InputTranscript",
     "Interrupted",
     "ItemAdded",
@@ -131,6 +139,7 @@ __all__ = [
     "SpeechStarted",
     "SpeechStopped",
     "StateChanged",
+    "Telemetry",
     "TextChunk",
     "Timeouts",
     "Tool",
