@@ -118,7 +118,8 @@ class Provider(Protocol):
     def events(self) -> AsyncIterator[ProviderEvent]:
         """A subscription of its own, from the moment of this call; it ends with `aclose`, when dropped, or with the session.
 
-        What arrives while nobody subscribes is kept (bounded) for the next subscriber.
+        What arrives while nobody subscribes is kept (bounded) for the next subscriber. After `disconnect` it gives what nobody
+        has read yet, and ends: for the events of another session, call it after that session's `connect`, or in its handlers.
         """
         ...
 
