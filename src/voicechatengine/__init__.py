@@ -55,6 +55,7 @@ from voicechatengine.messages import MessageType, Options, Tool, Transcription, 
 from voicechatengine.provider import Limits, Provider, ProviderConfig, Retry, SessionOptions, Timeouts
 
 if TYPE_CHECKING:
+    from voicechatengine.compose.failover import Failover
     from voicechatengine.compose.record import Recorded
     from voicechatengine.compose.replay import Replayed
     from voicechatengine.engine.bargein import BargeIn
@@ -65,6 +66,7 @@ if TYPE_CHECKING:
     from voicechatengine.providers.openai import OpenAIConfig, OpenAIProvider
 
 _LAZY = {
+    "Failover": "voicechatengine.compose.failover",
     "Recorded": "voicechatengine.compose.record",
     "Replayed": "voicechatengine.compose.replay",
     "VoiceEngine": "voicechatengine.engine.engine",
@@ -103,6 +105,7 @@ __all__ = [
     "DeadlineError",
     "ErrorInfo",
     "EventData",
+    "Failover",
     "FunctionTool",
     "InputTranscript",
     "Interrupted",

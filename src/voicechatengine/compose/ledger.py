@@ -246,8 +246,10 @@ class Ledger:
         kept = self.form.duration_ms(self._total - len(audio))
         self._restarted = (self._new_utterance(audio), kept)
 
-    def connection_back(self, *, resumed: bool) -> None:
-        """It has a session again; in one that was `resumed` positions go on."""
+    def connection_back(self, *, resumed: bool, first: bool) -> None:
+        """It has a session, its `first` or another one; in one that was `resumed` positions go on."""
+        if self._restarted is None and not first:
+            self.connection_lost()  # handed over without a cut
         if self._restarted is not None and not resumed:
             self._utterance, self._offset_ms = self._restarted
         self._restarted = self._cut = None

@@ -56,6 +56,7 @@ class Line:
         self.failed: str | None = None  # why it can not be used (any more)
         self.name = ""
         self.session_id: str | None = None
+        self.begun = False  # it has told of its first session
         self.applied = Options()
         self.history: tuple[Item, ...] = ()  # what it was opened with
         self.missing: tuple[str, ...] = ()

@@ -93,7 +93,8 @@ class Outlet:
         """A session of that provider, seen from outside."""
         ledger, applied = self._ledger, data.applied
         if isinstance(data, SessionCreated):
-            ledger.connection_back(resumed=data.resumed)
+            ledger.connection_back(resumed=data.resumed, first=not line.begun)
+            line.begun = True
         if line.number == 1 and applied.turn_detection is not UNSET:
             ledger.by_itself(applied.turn_detection)
         outer: dict[str, Any] = {}

@@ -374,6 +374,7 @@ class Relay:
             return
         if isinstance(data, (SessionCreated, SessionUpdated)):
             line.name, line.session_id, line.applied = event.provider, data.session_id, data.applied
+            line.begun = line.begun or line is not self._line
         if line is self._line:
             told = self._outward(line, data, event.provider)
             if told is not None:
