@@ -17,6 +17,7 @@ from voicechatengine import (
     Interrupted,
     MessageError,
     MessageType,
+    ProviderEvent,
     Reconnected,
     Reconnecting,
     ResponseCompleted,
@@ -330,3 +331,287 @@ async def test_a_lost_provider_is_replaced_by_the_one_that_a_move_is_opening():
         await heard.next(ResponseCompleted)
     assert told(second.history)[0::2] != []
     assert "user: Held" in told(second.history)
+
+
+class Wrapped:
+    """A provider with some members of its own."""
+
+    def __init__(self, inner, **own):
+        self.inner = inner
+        self.__dict__.update(own)
+
+    def __getattr__(self, name):
+        return getattr(self.inner, name)
+
+
+async def test_what_was_not_heard_of_an_earlier_providers_words_is_taken_from_the_later_one():
+    first, second = mock("a", MockReply("One two three four five six")), mock("b")
+    relay = Relay(first)
+    async with Listener(relay) as heard:
+        await relay.connect()
+        await ask(relay, heard, "Count")
+        item = next(chunk.item_id for chunk in heard.all(AudioChunk))
+        await relay.move_to(second)
+        await relay.send_message(MessageType.ITEM_TRUNCATE, {"item_id": item, "heard_ms": 500})
+        assert told(second.history) == ["user: Count", "assistant: One two"]
+        await relay.send_message(MessageType.ITEM_DELETE, {"item_id": item})
+        assert told(second.history) == ["user: Count"]
+    assert heard.all(ErrorInfo) == []
+
+
+async def test_a_refused_command_is_not_carried_over():
+    def refuse(kind, data):
+        raise MessageError("not here", field=kind)
+
+    async def send(kind, data):
+        refuse(kind, data)
+
+    async def respond(modalities):
+        refuse("response_create", modalities)
+
+    inner = mock("a")
+    first = Wrapped(inner, send_message=send, create_response=respond)
+    second = mock("b")
+    relay = Relay(first)
+    async with Listener(relay):
+        await relay.connect()
+        await speak(relay, marked(1, 501))
+        for kind, data in (
+            (MessageType.ITEM_CREATE, {"item": {"type": "message", "role": "user", "content": ()}}),
+            (MessageType.ACTIVITY_END, {}),
+            (MessageType.AUDIO_CLEAR, {}),
+            (MessageType.RESPONSE_CREATE, {}),
+        ):
+            if kind is not MessageType.AUDIO_CLEAR:
+                with pytest.raises(MessageError, match="not here"):
+                    await relay.send_message(kind, data)
+        await relay.move_to(second)
+        assert second.history == ()
+    assert "response_create" not in sent(second)
+    assert marks(given(second)) == list(range(1, 501))
+
+
+async def test_pictures_are_carried_over():
+    first, second = mock("a"), mock("b")
+    relay = Relay(first)
+    async with Listener(relay):
+        await relay.connect()
+        await relay.send_message(MessageType.IMAGE, {"image": b"png"})
+        await relay.move_to(second)
+        (item,) = second.history
+    assert item.content[0].image == b"png"
+    assert sent(first)[1] == "image"
+
+
+async def test_options_and_history_given_before_connect_are_the_first_providers_and_the_next_ones():
+    first, second = mock("a"), mock("b")
+    relay = Relay(first)
+    history = {
+        "history": [
+            {"type": "message", "role": "user", "content": [{"type": "text", "text": "Hi"}], "id": "i"}
+        ]
+    }
+    with pytest.raises(ConnectionError, match="disconnected"):
+        await relay.send_text("too early")
+    await relay.send_message(
+        MessageType.SESSION_CREATE, {**history, "options": {"input_audio_format": {"sample_rate": 16_000}}}
+    )
+    assert relay.get_audio_format() == WIDE
+    async with Listener(relay):
+        await relay.connect()
+        with pytest.raises(MessageError, match="session is open"):
+            await relay.send_message(MessageType.SESSION_CREATE, history)
+        await relay.move_to(second)
+        assert told(second.history) == ["user: Hi"]
+        assert relay.get_audio_format() == WIDE
+        assert second.get_audio_format() == FORMAT
+
+
+async def test_the_audio_format_can_change_in_mid_session():
+    first, second = mock("a"), mock("b")
+    relay = Relay(first)
+    async with Listener(relay) as heard:
+        await relay.connect()
+        await relay.update_session(input_audio_format=WIDE)
+        assert relay.get_audio_format() == WIDE
+        await relay.create_response()
+        assert (await heard.next(AudioChunk)).format is None
+        await heard.next(ResponseCompleted, 0)
+        await relay.move_to(second)
+        await relay.update_session(input_audio_format=FORMAT)
+        assert relay.get_audio_format() == second.get_audio_format() == FORMAT
+        await relay.create_response()
+        await heard.next(ResponseCompleted, 1)
+    assert sent(second).count("session_update") == 0
+
+
+async def test_our_own_ear_can_be_set_and_turns_can_be_ended_by_hand_as_well():
+    first, second = mock("a", detect_turns=True), mock("b")
+    relay = Relay(first)
+    async with Listener(relay) as heard:
+        await relay.connect()
+        await relay.move_to(second)
+        await relay.update_session(
+            turn_detection=TurnDetection(silence_duration_ms=200, create_response=False)
+        )
+        await speak(relay, speech(after=400))
+        assert len(heard.all(SpeechStopped)) == 1
+        assert sent(second)[-1] == "audio_commit"
+        await relay.send_audio(FORMAT.silence(200))
+        await relay.send_message(MessageType.ACTIVITY_END, {})
+        await heard.next(ResponseCompleted)
+    assert sent(second).count("audio_append") > 10
+
+
+async def test_a_turn_too_short_for_the_provider_is_told_and_is_no_end():
+    inner = mock("b")
+
+    async def send(kind, data):
+        if kind is MessageType.ACTIVITY_END:
+            raise MessageError("too little audio")
+        await inner.send_message(kind, data)
+
+    relay = Relay(mock("a", detect_turns=True))
+    async with Listener(relay) as heard:
+        await relay.connect()
+        await relay.move_to(Wrapped(inner, send_message=send))
+        await speak(relay, speech())
+    assert [error.code for error in heard.all(ErrorInfo)] == ["turn_refused"]
+
+
+async def test_a_provider_that_says_no_or_is_lost_while_it_waits_is_not_used():
+    async def no():
+        return False
+
+    first = mock("a", MockReply("A long story", pace=0.5))
+    relay = Relay(first)
+    async with Listener(relay) as heard:
+        await relay.connect()
+        with pytest.raises(ConnectionError, match="did not connect"):
+            await relay.move_to(Wrapped(mock("b"), connect=no))
+        await relay.create_response()
+        await heard.next(AudioChunk)
+        second = mock("c")
+        moving = asyncio.create_task(relay.move_to(second))
+        await asyncio.sleep(0.1)
+        await second.disconnect()
+        with pytest.raises(ConnectionError, match="the other provider was lost"):
+            await moving
+        await heard.next(ResponseCompleted, 0)
+        assert relay.provider is first
+
+
+async def test_when_the_provider_is_lost_and_the_one_to_come_cannot_be_opened_the_session_is_in_error():
+    first = mock("a", MockReply("Hello there", drop="fail"))
+    relay = Relay(first)
+    async with Listener(relay) as heard:
+        await relay.connect()
+        await relay.create_response()
+        with pytest.raises(ConnectionError, match="refused"):
+            await relay.move_to(mock("b", latency={"connect": 9.0}, error_rate={"connect": 1.0}))
+        assert not relay.is_connected()
+    assert ConnectionState.ERROR in [change.state for change in heard.all(StateChanged)]
+
+
+async def test_a_provider_whose_events_end_or_break_is_lost():
+    inner = mock("a")
+
+    async def none():
+        return
+        yield
+
+    async def broken():
+        raise ValueError("oops")
+        yield
+
+    for stream, why in ((none, "events ended"), (broken, "oops")):
+        relay = Relay(Wrapped(inner, events=stream))
+        async with Listener(relay) as heard:
+            await relay.connect()
+            await heard.until(lambda heard: len(heard.all(StateChanged)) == 3)
+        assert why in heard.all(StateChanged)[-1].reason
+
+
+async def test_events_of_a_providers_own_type_pass():
+    first = mock("a")
+    relay = Relay(Wrapped(first, events=lambda: own(first)))
+    async with Listener(relay) as heard:
+        await relay.connect()
+        await heard.until(lambda heard: "own" in heard.types)
+
+
+async def own(provider):
+    yield ProviderEvent("own", {"a": 1}, 0.0, "own")
+    async for event in provider.events():
+        yield event
+
+
+async def test_what_is_held_is_bounded_sent_in_order_and_given_up_with_the_session():
+    first = mock("a", MockReply("Hello there", drop="fail", at=0.1))
+    lost: list[Exception] = []
+    relay = Relay(first, on_lost=lost.append)
+    async with Listener(relay) as heard:
+        await relay.connect()
+        await relay.create_response()
+        await heard.next(Reconnecting)
+        assert lost
+        await relay.send_audio(FORMAT.silence(11_000))
+        waiting = asyncio.create_task(relay.send_audio(FORMAT.silence(100)))
+        await asyncio.sleep(1)
+        assert not waiting.done()
+        with pytest.raises(MessageError):
+            await relay.send_message(MessageType.SESSION_CREATE, {})
+        await relay.send_message(MessageType.ITEM_DELETE, {"item_id": "nothing"})
+        second = mock("b", error_rate={})
+        await relay.rescue(second, reason="test")
+        await waiting
+        assert FORMAT.duration_ms(len(given(second))) >= 11_100
+        await relay.interrupt()
+    assert sent(second)[-2:] != []
+
+
+async def test_an_interruption_while_nobody_is_there_takes_the_request_back():
+    relay = Relay(mock("a", MockReply("Hello there", drop="fail", at=0.1)), on_lost=lambda _: None)
+    second = mock("b")
+    async with Listener(relay) as heard:
+        await relay.connect()
+        await relay.create_response()
+        await heard.next(Reconnecting)
+        await relay.create_response()
+        await relay.interrupt()
+        await relay.rescue(second, reason="test")
+    assert "response_create" not in sent(second)
+
+
+async def test_a_message_that_the_next_provider_refuses_is_told():
+    inner = mock("b")
+
+    async def send(kind, data):
+        if kind is MessageType.ITEM_DELETE:
+            raise MessageError("not here")
+        await inner.send_message(kind, data)
+
+    relay = Relay(mock("a", MockReply("Hello there", drop="fail", at=0.1)), on_lost=lambda _: None)
+    async with Listener(relay) as heard:
+        await relay.connect()
+        await relay.create_response()
+        await heard.next(Reconnecting)
+        await relay.send_message(MessageType.ITEM_DELETE, {"item_id": "x"})
+        await relay.rescue(Wrapped(inner, send_message=send), reason="test")
+        await heard.until(lambda heard: "not_sent" in [error.code for error in heard.all(ErrorInfo)])
+
+
+async def test_a_provider_that_reconnects_by_itself_stays_in_use():
+    """Also when audio was under way: it says it again itself, and so does the one after it."""
+    first = mock("a", MockReply("Hello to you all", drop="reconnect", outage_s=0.5))
+    second = mock("b")
+    relay = Relay(first)
+    async with Listener(relay) as heard:
+        await relay.connect()
+        await relay.create_response()
+        await speak(relay, marked(1, 1501))
+        await heard.until(lambda heard: "reconnected" in heard.types)
+        await speak(relay, marked(1501, 2001))
+        await relay.move_to(second, at="now")
+    assert marks(given(second)) == list(range(1, 2001))
+    assert [change.state for change in heard.all(StateChanged)].count(ConnectionState.RECONNECTING) == 2

@@ -69,6 +69,11 @@ class Outlet:
         if not isinstance(told, (AudioChunk, TextChunk)):
             self.changed.set()
 
+    def pass_on(self, event: ProviderEvent) -> None:
+        """An event of a provider's own type."""
+        self._told = max(self._told, event.timestamp)
+        self.hub.publish(msgspec.structs.replace(event, timestamp=self._told))
+
     def emit(self, data: Event, now: float | None = None) -> None:
         """An event that is no part of the conversation. Time never steps back, whatever clocks the providers have."""
         self._told = max(self._told, self._clock() if now is None else now)

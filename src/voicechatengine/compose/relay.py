@@ -197,8 +197,9 @@ class Relay:
         self._life += 1
         self._stopping = True
         line, opening = self._line, tuple(self._opening)
-        tasks = tuple(self._tasks)
-        for task in tasks:
+        leaving = set(self._leaving.values())  # they have begun to disconnect, and are to finish it
+        tasks = self._tasks | leaving
+        for task in tasks - leaving:
             task.cancel()
         self._outlet.changed.set()
         try:
@@ -209,10 +210,12 @@ class Relay:
             if tasks:
                 await asyncio.wait(tasks)
         finally:
+            for task in leaving:
+                task.cancel()
             if self._outlet.state is not _S.DISCONNECTED:
                 self._end(_S.DISCONNECTED, "disconnected")
             self._cause = None
-            self._ledger.begin(self._provider.get_audio_format() if self._lines else self._ledger.form)
+            self._ledger.begin(self._ledger.form)
             await self._outlet.hub.close()
 
     def is_connected(self) -> bool:
@@ -240,6 +243,8 @@ class Relay:
         """See `Provider.interrupt`."""
         self._ledger.sending(ResponseCancel())
         self._held = deque(held for held in self._held if not isinstance(held[0], ResponseCreate))
+        if self._outage is not None:
+            self._outage = msgspec.structs.replace(self._outage, reply=None)
         self._outlet.see(ResponseCancel())
         line = self._line
         if line is not None:
@@ -367,7 +372,7 @@ class Relay:
         data = event.data
         if isinstance(data, Mapping):  # of a provider's own type
             if line is self._line:
-                self._outlet.hub.publish(event)
+                self._outlet.pass_on(event)
             return
         if isinstance(data, StateChanged):
             self._follow(line, data)
@@ -467,7 +472,7 @@ class Relay:
         self, provider: Provider, at: Literal["pause", "now"], reason: str, *, again: bool
     ) -> None:
         life = self._life
-        if self._outlet.state not in (_S.CONNECTED, _S.RECONNECTING):
+        if self._stopping or self._outlet.state not in (_S.CONNECTED, _S.RECONNECTING):
             raise self._not_connected()
         if provider is self._provider and self._line is not None:
             raise MessageError("this provider is in use", field="provider", cure="give another one")
