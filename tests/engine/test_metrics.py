@@ -137,3 +137,33 @@ def test_of_an_endless_session_the_latest_turns_are_kept():
         folded((0.0, ResponseStarted(f"r{number}")), (0.0, ResponseCompleted(f"r{number}")), fold=fold)
     assert len(fold.snapshot().turns) == MAX_TURNS
     assert fold.snapshot().turns[0].responses == ("r1",)
+
+
+def test_the_time_of_tools_is_that_in_which_at_least_one_ran():
+    """Two at once for three seconds, then one for half a second."""
+    fold = folded(
+        (0.0, ResponseStarted("r")),
+        (1.0, ToolCall("c", "f", "{}", response_id="r")),
+        (2.0, ToolCall("d", "f", "{}", response_id="r")),
+        (2.0, ResponseCompleted("r", tool_calls=2)),
+    )
+    assert fold.snapshot().turns[0].tool_ms is None
+    for call, when in (("d", 2.5), ("c", 4.0), ("unknown", 4.0), ("c", 4.5)):
+        fold.tool_ended(call, when)
+    assert fold.snapshot().turns[0].tool_ms == 3000
+    folded(
+        (5.0, ResponseStarted("s")),
+        (5.0, ToolCall("e", "f", "{}", response_id="s")),
+        (5.0, ResponseCompleted("s", tool_calls=1)),
+        fold=fold,
+    )
+    fold.tool_ended("e", 5.5)
+    assert [turn.tool_ms for turn in fold.snapshot().turns] == [3500]
+
+
+def test_of_calls_that_nobody_answers_the_latest_are_kept():
+    fold = folded((0.0, ResponseStarted("r")))
+    for number in range(MAX_TURNS + 1):
+        folded((float(number), ToolCall(f"c{number}", "f", "{}", response_id="r")), fold=fold)
+    fold.tool_ended("c0", 5000.0)
+    assert fold.snapshot().turns[0].tool_ms is None

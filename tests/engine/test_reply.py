@@ -31,9 +31,11 @@ from voicechatengine.failures import error_of
 FORMAT = AudioFormat(sample_rate=16_000)
 
 
-def gathered(*events: EventData, abandoned: bool = False) -> Reply | ProviderError | None:
+def gathered(
+    *events: EventData, abandoned: bool = False, tools: bool = False
+) -> Reply | ProviderError | None:
     """What comes of these events, a second apart, after a request at 0."""
-    gathering = Gathering(0.0, FORMAT, abandoned=abandoned)
+    gathering = Gathering(0.0, FORMAT, abandoned=abandoned, tools=tools)
     outcomes = [gathering.apply(data, float(now)) for now, data in enumerate(events)]
     assert all(outcome is None for outcome in outcomes[:-1])
     return outcomes[-1]
@@ -165,3 +167,54 @@ def test_a_rate_limit_says_when_to_come_back():
     error = error_of(ErrorInfo("rate_limit", "slow down", retry_after=2.0))
     assert isinstance(error, RateLimitError)
     assert error.retry_after == 2.0
+
+
+CALL = ToolCall("c", "f", "{}", response_id="r")
+
+
+@pytest.mark.parametrize(
+    ("end", "goes_on"),
+    [
+        (ResponseCompleted("r"), True),
+        (ResponseCompleted("r", "incomplete", "max_tokens"), True),
+        (ResponseCompleted("r", "failed", "connection_lost"), True),
+        (ResponseCompleted("r", "interrupted"), False),
+        (ResponseCompleted("r", "failed", "server_error"), False),
+    ],
+)
+def test_a_reply_that_calls_tools_is_followed_by_another(end: ResponseCompleted, goes_on: bool):
+    assert (gathered(ResponseStarted("r"), CALL, end, tools=True) is None) is goes_on
+
+
+def test_what_was_said_before_a_tool_was_called_is_part_of_the_reply():
+    cost = Usage(input_tokens=2)
+    reply = gathered(
+        ResponseStarted("r"),
+        TextChunk("One moment.", response_id="r"),
+        CALL,
+        ResponseCompleted("r", usage=cost),
+        ResponseStarted("s"),
+        TextChunk("Done", response_id="s"),
+        AudioChunk(b"", response_id="s"),
+        ResponseCompleted("s", usage=cost),
+        tools=True,
+    )
+    assert isinstance(reply, Reply)
+    assert (reply.text, reply.tool_calls, reply.usage) == ("One moment. Done", (CALL,), cost + cost)
+    assert (reply.response_id, reply.first_text_ms) == ("s", 1000)
+
+
+@pytest.mark.parametrize(("before", "after"), [("One.\n", "Two"), ("One.", " Two")])
+def test_no_space_is_added_where_there_is_one(before: str, after: str):
+    reply = gathered(
+        ResponseStarted("r"),
+        TextChunk(before, response_id="r"),
+        CALL,
+        ResponseCompleted("r"),
+        ResponseStarted("s"),
+        TextChunk(after, response_id="s"),
+        ResponseCompleted("s"),
+        tools=True,
+    )
+    assert isinstance(reply, Reply)
+    assert reply.text == before + after

@@ -185,7 +185,18 @@ async def test_spans_that_nobody_ends_are_ended():
         puppet.tell(ResponseStarted("r", out_of_band=True))
         puppet.tell(*(ToolCall(f"c{number}", "f", "{}", None, "r") for number in range(OPEN + 3)))
         await asyncio.sleep(0.1)
-    assert len(out.spans) == 3
+    assert [span.name for span in out.spans].count("execute_tool f") == 3
+
+
+async def test_a_tool_that_the_end_of_the_engine_cuts_off_has_its_span():
+    out = Collector()
+    script = [MockReply(calls=[MockCall(name="slow", arguments={"seconds": 20})])]
+    provider = MockProvider(MockConfig(script=script))
+    async with VoiceEngine(provider, tools=[slow], telemetry=out.telemetry) as engine:
+        await engine.create_response()
+        await asyncio.sleep(2)
+    assert "execute_tool slow" in [span.name for span in out.spans]
+    assert engine.metrics.turns[0].tool_ms == pytest.approx(2000)
 
 
 def test_the_conventions_names_of_vendors_are_used():

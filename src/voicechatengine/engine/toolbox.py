@@ -179,6 +179,9 @@ class Toolbox:
         """Cancels what runs, and leaves no task, but for a tool that does not let itself be cancelled: that is logged."""
         for task in self._tasks:
             task.cancel()
+        for call in [call for call in self._calls.values() if call.state != "done"]:
+            call.state, call.unsent = "done", None
+            self._line.tool_ended(call.id)
         self._rounds.clear()
         self._open.clear()
         self._told = not self._tools  # a session to come does not know them
