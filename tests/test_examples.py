@@ -125,3 +125,38 @@ def test_every_example_is_run_and_listed():
     for example in EXAMPLES.glob("*.py"):
         assert f"`{example.name}`" in page
         assert f'run("{example.name}"' in tests
+
+
+async def test_tools(tmp_path):
+    """A call with a wrong argument, a right one, and the reply that uses its result."""
+    lines = await run("tools.py", cwd=tmp_path)
+    assert lines == [
+        "tools: weather remember",
+        'call: weather {"city": "Bonn", "days": 9}',
+        'call: weather {"city": "Bonn", "days": 2}',
+        'reply: One moment. The result is {"city":"Bonn","degrees":20,"unit":"celsius"}.',
+    ]
+
+
+async def test_tools_live(tmp_path):
+    """The simulator takes the declaration of the tools, and answers in words."""
+    async with simulator("openai") as server:
+        lines = await run("tools.py", "live", server.url, cwd=tmp_path)
+    assert lines[0] == "tools: weather remember"
+    assert lines[-1].startswith("reply: ")
+
+
+async def test_barge_in(tmp_path):
+    """History and the file end where the user began to speak."""
+    lines = await run("barge_in.py", QUESTION, cwd=tmp_path)
+    assert lines[1].startswith("assistant: Well, that is")
+    assert lines[1].endswith("(interrupted, about here)")
+    assert "assistant: Sorry, go ahead." in lines
+    audio_format, audio = read_wav(tmp_path / "heard.wav")
+    assert 1000 < audio_format.duration_ms(len(audio)) < 5000
+
+
+async def test_telemetry(tmp_path):
+    """A span for the call, and one for each of the two replies."""
+    lines = await run("telemetry.py", cwd=tmp_path)
+    assert lines == ["It is seven.", "chat demo 0 tokens", "execute_tool add", "chat demo 19 tokens"]
