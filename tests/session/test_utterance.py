@@ -174,3 +174,40 @@ def test_a_manual_turn_that_was_not_confirmed_is_said_committed_and_answered_ane
         ResponseCreate,
     ]
     assert outage.missing == ("the first 5.0 s of a long utterance",)
+
+
+def test_two_turns_that_were_not_confirmed_are_two_turns_again_and_what_was_begun_goes_on():
+    """Cut twice in a row: the second time, what was said again stands before what the user has said since."""
+    utterance = Utterance(FORMAT, manual=True)
+    speak(utterance, 0, 1_000)
+    utterance.sent(AudioCommit())
+    speak(utterance, 1_000, 1_600)
+    utterance.sent(ActivityEnd())
+    speak(utterance, 1_600, 1_700)
+    for confirmed in (0, 1):
+        again = Utterance(FORMAT, manual=True)
+        outage = take_stock(Restore(), Options(), Conversation(FORMAT), utterance)
+        said = [span(c.audio) if isinstance(c, AudioAppend) else c for c in outage.commands(resumed=False)]
+        expected = [(0, 999), AudioCommit(), (1_000, 1_599), AudioCommit(), (1_600, 1_699)]
+        assert said == expected[2 * confirmed :]
+        for command in outage.commands(resumed=False):
+            again.sent_late(command)
+        again.received(ItemAdded("u", "user", kind="speech"))
+        utterance = again
+
+
+def test_what_was_sent_all_at_once_is_kept_until_speech_in_it_can_be_reported():
+    utterance = Utterance(FORMAT, manual=False)
+    utterance.sent_late(AudioAppend(FORMAT.silence(1_500)))
+    for start in range(0, 1_000, 20):
+        utterance.sent_late(AudioAppend(b"".join(map(ms, range(start, start + 20)))))
+    speak(utterance, 1_000, 1_500)
+    assert FORMAT.duration_ms(len(utterance.audio())) == 3_000
+    utterance.received(SpeechStarted(1_500, "u"))
+    assert span(utterance.audio()) == (0, 1_499)
+
+
+def test_a_long_chunk_is_cut_and_not_dropped_as_a_whole():
+    utterance = Utterance(FORMAT, manual=False)
+    utterance.append(b"".join(map(ms, range(3_000))))
+    assert span(utterance.audio()) == (1_000, 2_999)

@@ -293,9 +293,9 @@ class Ledger:
         """The next provider takes over: its stream of the user's audio begins with what is said again."""
         self._offset_ms = self.form.duration_ms(self._total - len(outage.audio))
         self._restarted = self._cut = None
-        self._utterance = self._new_utterance(outage.audio)
-        if outage.commit and outage.audio:
-            self._utterance.sent(AudioCommit())
+        self._utterance = self._new_utterance()
+        for command in outage.speech():
+            self._utterance.sent_late(command)
         self.speaking = self.speaking and self.turns is None  # who detects turns will say so again
 
     _RULES: ClassVar[dict[type, Callable[[Ledger, Any], Event]]] = {

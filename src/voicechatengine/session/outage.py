@@ -15,23 +15,33 @@ from voicechatengine.session.utterance import Utterance
 
 
 class Outage(msgspec.Struct, frozen=True):
-    """The time between two connections: `restore` opens the next one, the rest follows when it is there."""
+    """The time between two connections: `restore` opens the next one, the rest follows when it is there.
+
+    `turns` says where in `audio` (bytes) the application ended a turn.
+    """
 
     restore: Restore
     audio: bytes
-    commit: bool
+    turns: tuple[int, ...]
     reply: ResponseCreate | None
     missing: tuple[str, ...]
 
     def commands(self, *, resumed: bool) -> list[Command]:
         """What is said first in the new session; one that the vendor `resumed` still owes the reply by itself."""
-        commands: list[Command] = []
-        if self.audio:
-            commands.append(AudioAppend(self.audio))
-            if self.commit:
-                commands.append(AudioCommit())
+        commands = self.speech()
         if self.reply is not None and not resumed:
             commands.append(self.reply)
+        return commands
+
+    def speech(self) -> list[Command]:
+        """The user's audio, and the ends of turns in it."""
+        commands: list[Command] = []
+        place = 0
+        for end in self.turns:
+            commands += [AudioAppend(self.audio[place:end]), AudioCommit()]
+            place = end
+        if place < len(self.audio):
+            commands.append(AudioAppend(self.audio[place:]))
         return commands
 
 
@@ -54,4 +64,4 @@ def take_stock(
     restore = msgspec.structs.replace(
         snapshot, options=options, history=conversation.items(), reply_owed=None, reconnect=True
     )
-    return Outage(restore, audio, utterance.commit_due, reply, tuple(missing))
+    return Outage(restore, audio, utterance.turns(), reply, tuple(missing))

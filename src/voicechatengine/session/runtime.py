@@ -231,12 +231,12 @@ class Runtime(Generic[C]):
         else:
             self._define(message)
 
-    def _post(self, link: Link[Command, Event], message: Command) -> None:
+    def _post(self, link: Link[Command, Event], message: Command, *, late: bool = False) -> None:
         if isinstance(message, ItemTruncate) and self._is_retold(message.item_id):
             self._retell(link, message)
             return
         link.post(message)
-        self._utterance.sent(message)
+        (self._utterance.sent_late if late else self._utterance.sent)(message)
         self._conversation.apply(message)
         if isinstance(message, SessionUpdate):
             self._set_options(self._options.merged(message.options))
@@ -419,7 +419,7 @@ class Runtime(Generic[C]):
         self._link = link
         for message in (*pending, *self._held.take()):
             try:
-                self._post(link, message)
+                self._post(link, message, late=True)
             except ProviderError as error:
                 kind = type(message).__struct_config__.tag
                 self._hub.emit(
@@ -488,7 +488,7 @@ class Runtime(Generic[C]):
         self._hub.session_id = session.session_id
         self._hub.emit(session)
         for message in outage.commands(resumed=session.resumed):
-            self._post(link, message)
+            self._post(link, message, late=True)
         link.wake()
         self._attempts = 0
         self._tell_restored(outage, session)

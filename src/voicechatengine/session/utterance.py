@@ -30,15 +30,15 @@ class Utterance:
         self._end = 0
         self._speaking = False
         self.item_id: str | None = None  # the item that speech not yet committed was to become
-        self._boundary: int | None = None  # where the turn that is being committed ends
-        self._limit = form.size_of(TAIL_MS)
+        self._boundaries: deque[int] = deque()  # where the turns end that are being committed
+        self._tail = self._limit = form.size_of(TAIL_MS)
         self._longest = form.size_of(LONGEST_MS)
         self.trimmed_ms: float = 0.0
 
     @property
     def commit_due(self) -> bool:
         """Whether the application ended the turn, and the vendor has not confirmed it."""
-        return self.manual and self._boundary is not None
+        return self.manual and bool(self._boundaries)
 
     @property
     def quiet(self) -> bool:
@@ -49,18 +49,22 @@ class Utterance:
         """The audio to say again; empty where all was committed."""
         return b"".join(self._chunks)
 
+    def turns(self) -> tuple[int, ...]:
+        """Where in `audio` the turns end that the application ended and the vendor has not confirmed, in bytes."""
+        if not self.manual:
+            return ()
+        return tuple(end - self._start for end in self._boundaries if end > self._start)
+
     def append(self, audio: bytes) -> None:
         """Audio was sent."""
         self._chunks.append(audio)
         self._end += len(audio)
-        kept = self._end - self._start
         limit = self._longest if self.manual or self._speaking else self._limit
-        while kept > limit and len(self._chunks) > 1:
-            gone = len(self._chunks.popleft())
-            self._start += gone
-            kept -= gone
+        if self._end - self._start > limit:
+            start = self._start
+            self._forget(self._end - limit)
             if limit == self._longest:
-                self.trimmed_ms += self._format.duration_ms(gone)
+                self.trimmed_ms += self._format.duration_ms(self._start - start)
 
     def sent(self, command: Command) -> None:
         """A command was sent."""
@@ -68,24 +72,32 @@ class Utterance:
             self.append(command.audio)
         elif isinstance(command, AudioClear):
             self._forget(self._end)
-            self._speaking, self._boundary, self.item_id = False, None, None
-        elif isinstance(command, (AudioCommit, ActivityEnd)):
-            self._boundary = self._end
+            self._boundaries.clear()
+            self._speaking, self.item_id = False, None
+        elif isinstance(command, (AudioCommit, ActivityEnd)) and self._end not in self._boundaries:
+            self._boundaries.append(self._end)
+
+    def sent_late(self, command: Command) -> None:
+        """A command was sent that is older than the session: with others, so that speech in them cannot be reported yet."""
+        if isinstance(command, AudioAppend):
+            self._limit = min(self._limit + len(command.audio), self._longest)
+        self.sent(command)
 
     def received(self, event: Event) -> None:
         """An event came."""
         if isinstance(event, SpeechStarted):
             self._speaking = True
+            self._limit = self._tail
             self.item_id = event.item_id
             if event.position_ms is not None:
                 self._forget(self._format.size_of(event.position_ms))
         elif isinstance(event, SpeechStopped):
             self._speaking = False
             if event.position_ms is not None:
-                self._boundary = min(self._format.size_of(event.position_ms), self._end)
+                self._boundaries = deque([min(self._format.size_of(event.position_ms), self._end)])
         elif isinstance(event, ItemAdded) and event.kind == "speech":
-            self._forget(self._end if self._boundary is None else self._boundary)
-            self._boundary = self.item_id = None
+            self._forget(self._boundaries.popleft() if self._boundaries else self._end)
+            self.item_id = None
 
     def _forget(self, until: int) -> None:
         while self._chunks and self._start < until:
