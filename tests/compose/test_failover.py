@@ -294,3 +294,115 @@ async def test_no_audio_is_lost_when_the_provider_dies_while_the_user_speaks():
         )
     assert marks(given(second)) == list(range(1, 4001))
     assert sent(second)[:2] == ["session_create", "connect"]
+
+
+async def test_the_other_members_are_those_of_the_provider_in_use():
+    first = mock("a", MockReply("A long story", pace=1.0))
+    together = Failover([first])
+    heard_by_handler: list[str] = []
+    together.on_event("interrupted", lambda event: heard_by_handler.append(event.type))
+    async with Listener(together) as heard:
+        await together.update_session(instructions="Be brief.")
+        await together.connect()
+        await together.create_response(["audio"])
+        await heard.until(lambda heard: "audio_chunk" in heard.types)
+        await together.interrupt()
+        await heard.next(ResponseCompleted, 0)
+    assert heard_by_handler == ["interrupted"]
+    assert sent(first)[0] == "session_update"
+
+
+async def test_a_provider_that_dies_while_it_takes_over_is_followed_by_the_next():
+    """The second one dies at the first message that it is sent."""
+    inner = mock("b", MockReply("", audio=b"", error=DIES.error))
+    third = mock("c", MockReply("At last"))
+    together = Failover([mock("a", DIES), inner, third])
+    async with Listener(together) as heard:
+        await together.connect()
+        assert await ask(together, heard, "Hi") == "At last"
+    assert told(third.history)[0] == "user: Hi"
+
+
+async def test_a_failure_while_the_first_one_is_being_tried_again_stops_that():
+    first = mock("a", DIES, latency={"connect": 5.0})
+    second = mock("b", MockReply("Fine"), DIES)
+    third = mock("c", MockReply("Here I am"))
+    together = Failover([first, second, third], recover_after_s=10.0)
+    async with Listener(together) as heard:
+        await together.connect()
+        assert await ask(together, heard, "One") == "Fine"
+        await asyncio.sleep(18 - asyncio.get_running_loop().time())
+        assert await ask(together, heard, "Two") == "Here I am"
+        assert together.provider is third
+
+
+async def test_an_outage_is_over_after_a_while_without_a_failure():
+    """Nobody was asked anything meanwhile; the first one may be tried again."""
+    first, second = mock("a", DIES, MockReply("Back")), mock("b", DIES)
+    together = Failover([first, second], first_audio_s=None)
+    async with Listener(together) as heard:
+        await together.connect()
+        await together.create_response()
+        await heard.until(lambda heard: "reconnected" in heard.types)
+        await together.interrupt()
+        await asyncio.sleep(60)
+        assert await ask(together, heard, "Hi") == "Back"
+        assert together.provider is first
+
+
+class Vanishing:
+    """A provider that is gone from some message on, and tells nothing of it."""
+
+    def __init__(self, name: str, last: str) -> None:
+        self.inner = mock(name)
+        self.last = last
+        self.up = True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.inner, name)
+
+    def is_connected(self) -> bool:
+        return self.up and self.inner.is_connected()
+
+    async def send_message(self, kind: MessageType, data: Any) -> None:
+        if kind == self.last:
+            self.up = False
+            raise ConnectionError("vanished")
+        await self.inner.send_message(kind, data)
+
+    async def create_response(self, modalities: Any = None) -> None:
+        await self.send_message(MessageType.RESPONSE_CREATE, {})
+
+
+async def test_what_a_provider_did_not_take_because_it_was_gone_is_told_to_the_next():
+    """The first vanishes at a result, the second while it is told what it missed."""
+    third = mock("c", MockReply("At last"))
+    call = {"type": "tool_call", "call_id": "c1", "name": "f", "arguments": "{}", "id": "x"}
+    together = Failover([Vanishing("a", "tool_result"), Vanishing("b", "tool_result"), third])
+    async with Listener(together) as heard:
+        await together.connect()
+        await together.send_message(MessageType.ITEM_CREATE, {"item": call})
+        await together.send_message(MessageType.TOOL_RESULT, {"call_id": "c1", "output": "1"})
+        await heard.until(lambda _: together.provider is third)
+        await together.create_response()
+        await heard.next(ResponseCompleted, 0)
+    assert told(third.history) == ["call f", "result 1", "assistant: At last"]
+    assert sent(third).count("tool_result") == 1
+
+
+async def test_a_request_that_finds_the_provider_gone_is_made_of_the_next():
+    second = mock("b", MockReply("Here"))
+    together = Failover([Vanishing("a", "response_create"), second])
+    async with Listener(together) as heard:
+        await together.connect()
+        assert await ask(together, heard, "Hi") == "Here"
+    assert sent(second).count("response_create") == 1
+
+
+async def test_one_that_is_gone_when_it_is_told_of_the_reply_that_is_owed_is_followed_by_the_next():
+    third = mock("c", MockReply("Here"))
+    together = Failover([mock("a", DIES), Vanishing("b", "response_create"), third])
+    async with Listener(together) as heard:
+        await together.connect()
+        assert await ask(together, heard, "Hi") == "Here"
+    assert heard.all(ResponseCompleted)[-1].status == "completed"

@@ -615,3 +615,141 @@ async def test_a_provider_that_reconnects_by_itself_stays_in_use():
         await relay.move_to(second, at="now")
     assert marks(given(second)) == list(range(1, 2001))
     assert [change.state for change in heard.all(StateChanged)].count(ConnectionState.RECONNECTING) == 2
+
+
+async def test_settings_of_turn_detection_that_are_refused_are_left_out():
+    inner = mock("b", detect_turns=True)
+    able = {**inner.get_capabilities(), "turn_detection": ("server_vad", "semantic_vad")}
+    relay = Relay(Wrapped(mock("a"), get_capabilities=lambda: able, update_session=accept))
+    async with Listener(relay) as heard:
+        await relay.connect()
+        await relay.update_session(turn_detection=TurnDetection(idle_timeout_ms=5000))
+        await relay.move_to(Wrapped(inner, get_capabilities=lambda: able))
+        back = heard.all(Reconnected)[-1]
+        assert back == Reconnected(1, False, ("settings of turn detection",))
+
+
+async def test_a_refusal_that_is_about_no_option_is_raised():
+    async def refuse(kind, data):
+        raise MessageError("not like this", field="history")
+
+    first = mock("a")
+    relay = Relay(first)
+    async with Listener(relay):
+        await relay.connect()
+        await relay.send_text("Hello")
+        with pytest.raises(MessageError, match="not like this"):
+            await relay.move_to(Wrapped(mock("b"), send_message=refuse))
+        assert relay.provider is first
+
+
+async def accept(**options):
+    """Whatever it is."""
+
+
+async def test_speech_as_an_item_is_converted_for_a_provider_at_another_rate():
+    second = mock("b", input_audio_format=WIDE)
+    relay = Relay(mock("a"))
+    spoken = {
+        "type": "message",
+        "role": "user",
+        "content": [{"type": "audio", "audio": FORMAT.silence(1000), "transcript": "hm"}],
+    }
+    async with Listener(relay) as heard:
+        await relay.connect()
+        await relay.send_message(MessageType.ITEM_CREATE, {"item": spoken})
+        await relay.move_to(second)
+        await relay.send_message(MessageType.ITEM_CREATE, {"item": spoken})
+        sizes = [len(item.content[0].audio) for item in second.history]
+    assert sizes == [WIDE.size_of(1000)] * 2
+    assert heard.all(ErrorInfo) == []
+
+
+async def test_a_turn_that_was_ended_and_not_confirmed_is_ended_again():
+    """The provider takes its time over everything but audio."""
+    first, second = mock("a", latency={"activity_end": 5.0}), mock("b")
+    relay = Relay(first)
+    async with Listener(relay) as heard:
+        await relay.connect()
+        await speak(relay, marked(1, 1001))
+        ending = asyncio.create_task(relay.send_message(MessageType.ACTIVITY_END, {}))
+        await asyncio.sleep(1)
+        await relay.move_to(second, at="now")
+        await ending
+        await heard.next(ResponseCompleted, 0)
+    assert marks(given(second)) == list(range(1, 1001))
+    assert [kind for kind in sent(second) if kind.startswith(("audio_c", "resp"))] == [
+        "audio_commit",
+        "response_create",
+    ]
+
+
+async def test_what_was_on_its_way_when_the_move_came_is_told_to_the_next():
+    """A command that history does not hold is sent again; one that it holds is not."""
+    first = mock("a", latency={"session_update": 5.0, "item_create": 5.0, "response_create": 5.0})
+    second = mock("b")
+    relay = Relay(first)
+    async with Listener(relay) as heard:
+        await relay.connect()
+        sending = [
+            asyncio.create_task(relay.update_session(instructions="Be brief.")),
+            asyncio.create_task(relay.send_text("Hello")),
+            asyncio.create_task(relay.create_response()),
+        ]
+        await asyncio.sleep(1)
+        await relay.move_to(second, at="now")
+        await asyncio.gather(*sending)
+        await heard.next(ResponseCompleted, 0)
+    assert sorted(sent(second)) == sorted(
+        ["session_create", "connect", "response_create", "session_update", "disconnect"]
+    )
+    assert told(second.history)[0] == "user: Hello"
+
+
+async def test_a_disconnect_ends_those_who_wait_for_room():
+    relay = Relay(mock("a", MockReply("Hello there", drop="fail", at=0.1)), on_lost=lambda _: None)
+    async with Listener(relay) as heard:
+        await relay.connect()
+        await relay.create_response()
+        await heard.next(Reconnecting)
+        await relay.send_audio(FORMAT.silence(11_000))
+        waiting = asyncio.create_task(relay.send_audio(FORMAT.silence(100)))
+        await asyncio.sleep(1)
+        await relay.disconnect()
+        with pytest.raises(ConnectionError, match="disconnected"):
+            await waiting
+
+
+async def test_a_pause_is_not_waited_for_for_ever():
+    """A reply that is owed and never comes holds a move up for some seconds only."""
+    first, second = mock("a", latency={"response": 3600.0}), mock("b")
+    relay = Relay(first)
+    async with Listener(relay) as heard:
+        await relay.connect()
+        await relay.send_text("Hello")
+        await relay.create_response()
+        await relay.move_to(second)
+        assert asyncio.get_running_loop().time() < 10
+        await heard.next(ResponseCompleted, 0)
+    assert sent(second).count("response_create") == 1
+
+
+async def test_several_may_connect_at_once_and_one_that_is_cancelled_closes():
+    first = mock("a", latency={"connect": 1.0})
+    relay = Relay(first)
+    async with Listener(relay):
+        assert await asyncio.gather(relay.connect(), relay.connect()) == [True, True]
+    assert sent(first).count("connect") == 1
+
+
+async def test_a_first_provider_whose_ids_look_like_those_of_a_later_one_is_told_apart():
+    inner, outer = Relay(mock("m")), None
+    outer = Relay(inner)
+    async with Listener(outer) as heard:
+        await outer.connect()
+        await inner.move_to(mock("m"))
+        await ask(outer, heard, "One")
+        await outer.move_to(mock("m"))
+        await ask(outer, heard, "Two")
+    ids = [done.response_id for done in heard.all(ResponseCompleted)]
+    assert [response.split("resp")[0] for response in ids] == ["1.2.", "2."]
