@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from voicechatengine import AudioFormat
-from voicechatengine.conversation import Conversation, heard_words
+from voicechatengine.conversation import Conversation, heard_words, timed_words
 from voicechatengine.events import (
     AudioChunk,
     InputTranscript,
@@ -223,3 +224,39 @@ def test_heard_words_are_a_beginning_of_the_words_cut_between_two(text, heard, g
     assert text.startswith(kept)
     rest = text[len(kept) :]
     assert not rest or not kept or rest[0].isspace() or kept[-1].isspace()
+
+
+def timed(*words: tuple[str, float | None]) -> list[TextChunk]:
+    return [TextChunk(text, spoken=True, item_id="a1", start_ms=start) for text, start in words]
+
+
+@pytest.mark.parametrize(
+    ("chunks", "heard_ms", "words", "estimated"),
+    [
+        (timed(("One", 0), (" two", 100), (" three", 900)), 850, "One", False),
+        (timed(("One", 0), (" two", 100), (" three", 900)), 950, "One two", False),
+        (timed(("One", 0), (" two", 100), (" three", 900)), 50, "", False),
+        (timed(("One", 200), (" two", 500)), 150, "", False),
+        (timed(("One two", 0), (" three four", 800)), 800, "One two", False),
+        (timed(("One two", 0), (" three four", 800)), 950, "One two three", True),
+        (timed(("One two", 0), (" three four", None)), 500, "One two", True),
+    ],
+)
+def test_where_the_vendor_tells_when_words_begin_the_cut_is_exact(chunks, heard_ms, words, estimated):
+    """A second of audio; a word of which a part was heard was not."""
+    conversation = fold(
+        *chunks, AudioChunk(bytes(16_000), FORMAT, item_id="a1"), ItemTruncate("a1", heard_ms)
+    )
+    found = [(item.text, item.estimated) for item in conversation.items()]
+    assert found == ([(words, estimated)] if words else [])
+
+
+@given(st.lists(st.sampled_from(["a", "bb ", "c d", " e"]), min_size=1), st.integers(0, 1200))
+def test_timed_words_are_a_beginning_of_the_words(parts, heard):
+    text, starts = "", []
+    for number, part in enumerate(parts):
+        starts.append((len(text), number * 1000 / len(parts)))
+        text += part
+    kept, estimated = timed_words(text, starts, heard, 1000)
+    assert text.startswith(kept)
+    assert not estimated or heard < 1000

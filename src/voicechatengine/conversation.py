@@ -7,7 +7,7 @@ arrive; what a listener did not hear is cut when `ItemTruncate` says so.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from voicechatengine.audio.format import AudioFormat
@@ -53,6 +53,7 @@ class _Entry:
         "role",
         "speech",
         "spoken",
+        "starts",
         "whole",
         "written",
     )
@@ -65,6 +66,9 @@ class _Entry:
         self.spoken = ""
         self.whole = False  # the user's words: none of them are still to come
         self.written = ""
+        self.starts: (
+            list[tuple[int, float]] | None
+        ) = []  # places in `spoken` and their times; None: not all are known
         self.audio_ms = 0.0
         self.interrupted = False
         self.estimated = False
@@ -94,6 +98,22 @@ def heard_words(text: str, heard_ms: float, generated_ms: float) -> str:
     if place < len(text) and not text[place].isspace():
         place = max(text.rfind(" ", 0, place), 0)
     return text[:place].rstrip()
+
+
+def timed_words(
+    text: str, starts: Sequence[tuple[int, float]], heard_ms: float, generated_ms: float
+) -> tuple[str, bool]:
+    """The same where the vendor told at which times the words at these places of `text` begin; and whether that is an estimate,
+    because the place is in the midst of several words that were told as one.
+    """
+    ends = [*starts[1:], (len(text), generated_ms)]
+    for (place, began), (after, ended) in zip(starts, ends, strict=True):
+        if heard_ms < ended:
+            part = text[place:after]
+            several = len(part.split()) > 1 and heard_ms > began
+            kept = heard_words(part, heard_ms - began, ended - began)
+            return (text[:place] + kept).rstrip(), several
+    return text, False
 
 
 class Conversation:
@@ -158,6 +178,10 @@ class Conversation:
         if entry is None or entry.cut:
             return
         if data.spoken:
+            if data.start_ms is None:
+                entry.starts = None
+            elif entry.starts is not None:
+                entry.starts.append((len(entry.spoken), data.start_ms))
             entry.spoken += data.text
         else:
             entry.written += data.text
@@ -254,8 +278,11 @@ class Conversation:
         if data.heard_ms <= 0:
             entry.spoken = entry.written = ""
         elif entry.audio_ms > 0 and data.heard_ms < entry.audio_ms:
-            entry.spoken = heard_words(entry.spoken, data.heard_ms, entry.audio_ms)
-            entry.estimated = True
+            heard, total = data.heard_ms, entry.audio_ms
+            if entry.starts:
+                entry.spoken, entry.estimated = timed_words(entry.spoken, entry.starts, heard, total)
+            else:
+                entry.spoken, entry.estimated = heard_words(entry.spoken, heard, total), True
         entry.cut = entry.interrupted = True
 
     def _delete(self, data: ItemDelete) -> None:

@@ -118,12 +118,16 @@ class ResponseStarted(Payload, tag="response_started", frozen=True):
 
 
 class TextChunk(Payload, tag="text_chunk", frozen=True):
-    """More words of a reply: `spoken` ones are those of the audio, the others are written."""
+    """More words of a reply: `spoken` ones are those of the audio, the others are written.
+
+    `start_ms`: where in the item's audio they begin, where the vendor tells.
+    """
 
     text: str
     spoken: bool = False
     response_id: str | None = None
     item_id: str | None = None
+    start_ms: float | None = None
 
 
 class AudioChunk(Payload, tag="audio_chunk", frozen=True):
