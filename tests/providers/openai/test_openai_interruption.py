@@ -45,6 +45,23 @@ def test_an_interruption_is_told_at_once_and_ends_once():
     assert not s.done().events
 
 
+def test_what_a_response_made_after_it_was_interrupted_is_taken_out_of_the_conversation():
+    """The service made it before the cancel came; nobody heard of it, so the model must not think that it was said."""
+    s = Script().begins().speaks(20)
+    s.does(ResponseCancel())
+    late = [
+        {"id": "i1", "type": "message", "role": "assistant"},
+        {"id": "i2", "type": "message", "role": "assistant"},
+        {"id": "i3", "type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"},
+    ]
+    s.done(output=late)
+    assert [(frame["type"], frame["item_id"]) for frame in s.frames] == [
+        ("conversation.item.delete", "i2"),
+        ("conversation.item.delete", "i3"),
+    ]
+    assert not s.does(ItemDelete("i2")).frames
+
+
 def test_an_interruption_when_nothing_runs_sends_nothing():
     s = Script()
     assert not s.does(ResponseCancel()).frames

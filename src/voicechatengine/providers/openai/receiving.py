@@ -292,6 +292,16 @@ def output(state: State, reply: Reply, item: objects.Item, out: list[Output]) ->
             state.replies.text(reply, (item_id, index, False), part.text or "", out, whole=True)
 
 
+def unsaid(state: State, reply: Reply, item: objects.Item, out: list[Output]) -> None:
+    """An item of a response that was interrupted before anything of it was told: nobody heard it, so it was not said."""
+    item_id = item.id or ""
+    known = state.replies.item(item_id)
+    told = any(place[0] == item_id for place in reply.texts) or item.call_id in state.replies.calls
+    if item_id and not (told or known.size or known.gone):
+        known.gone = True
+        state.post(wire.ItemDelete(item_id=item_id), "item_delete", out)
+
+
 def done(state: State, message: wire.ResponseDone, now: float, out: list[Output]) -> None:
     """A response is over. One without an id is the one that has run longest: they end in the order in which they began."""
     body = message.response
@@ -305,9 +315,11 @@ def done(state: State, message: wire.ResponseDone, now: float, out: list[Output]
         reply = state.begin(
             response_id or state.ids("resp"), now, out, in_conversation=known, metadata=body.metadata
         )
-    if not reply.cut:
-        for item in body.output or ():
+    for item in body.output or ():
+        if not reply.cut:
             output(state, reply, item, out)
+        elif not reply.beside:
+            unsaid(state, reply, item, out)
     details = body.status_details or objects.StatusDetails()
     failure = details.error or objects.StatusError()
     reason = details.reason or failure.code or failure.type or None
