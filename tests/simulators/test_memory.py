@@ -189,7 +189,7 @@ async def test_a_cut_connection_comes_back():
         (Faults(drop_after_sent=3), 1006),
         (Faults(drop_after_received=2), 1006),
         (Faults(close_after_sent=3, close_code=1012), 1012),
-        (Faults(expire_after_s=60), 1000),  # handed over in time
+        (Faults(expire_after_s=70), 1000),  # handed over in time
     ],
 )
 async def test_a_connection_ends_on_request_and_the_next_one_lives(faults: Faults, code: int):
