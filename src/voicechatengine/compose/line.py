@@ -50,14 +50,14 @@ class Line:
     def __init__(self, provider: Provider, number: int, outward: AudioFormat) -> None:
         self.provider = provider
         self.number = number
-        self.names = Names(number)
+        self.names: Names = Names(number)
         self.ready = False  # what is said goes straight to the provider
         self.left = False  # another provider is in use
         self.failed: str | None = None  # why it can not be used (any more)
         self.name = ""
         self.session_id: str | None = None
         self.begun = False  # it has told of its first session
-        self.applied = Options()
+        self.applied: Options = Options()
         self.history: tuple[Item, ...] = ()  # what it was opened with
         self.missing: tuple[str, ...] = ()
         self.ears: Ears | None = None

@@ -19,11 +19,11 @@ from voicechatengine.messages import COMMANDS, Item, ItemCreate, Payload, ToolCa
 P = TypeVar("P", bound=Payload)
 
 _SINGLE: Final = ("response_id", "item_id", "previous_item_id", "call_id")
-_KINDS: Final = cast("tuple[type[Payload], ...]", (*EVENT_TYPES, *COMMANDS.values()))
+_KINDS: Final[tuple[type[Payload], ...]] = cast(
+    "tuple[type[Payload], ...]", (*EVENT_TYPES, *COMMANDS.values())
+)
 _FIELDS: Final[dict[type, tuple[str, ...]]] = {
-    kind: fields
-    for kind in _KINDS
-    if (fields := tuple(name for name in (*_SINGLE, "call_ids") if name in kind.__struct_fields__))
+    kind: tuple(name for name in (*_SINGLE, "call_ids") if name in kind.__struct_fields__) for kind in _KINDS
 }
 """The fields of events and commands that hold ids of the provider's. A session's own id is nobody else's business."""
 

@@ -39,9 +39,9 @@ class Outlet:
         limits: Limits | None,
         watch: Callable[[Command | Event], None] | None,
     ) -> None:
-        self.hub = Hub("relay", clock, limits)
-        self.state = ConnectionState.DISCONNECTED
-        self.changed = asyncio.Event()  # something happened that somebody may wait for
+        self.hub: Hub = Hub("relay", clock, limits)
+        self.state: ConnectionState = ConnectionState.DISCONNECTED
+        self.changed: asyncio.Event = asyncio.Event()  # something happened that somebody may wait for
         self._ledger = ledger
         self._clock = clock
         self._watch = watch
