@@ -186,7 +186,7 @@ class Waiting:
     def __init__(self, gathering: Gathering) -> None:
         self.gathering = gathering
         self.outcome: Reply | ProviderError | None = None
-        self.done = asyncio.Event()
+        self.done: asyncio.Event = asyncio.Event()
 
     def apply(self, data: EventData, now: float) -> None:
         """An event came."""

@@ -28,7 +28,7 @@ from voicechatengine.events import (
 )
 from voicechatengine.messages import Tool, ToolResult
 
-log = logging.getLogger("voicechatengine")
+log: logging.Logger = logging.getLogger("voicechatengine")
 
 REMEMBERED: Final = 1024  # calls that are known by their ids after their end; a vendor may tell of one again
 FAREWELL_S: Final = 1.0  # for tools that take their time over being cancelled
