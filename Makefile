@@ -1,11 +1,12 @@
-# Two commands, each of which does its own set-up: `make talk` holds a spoken conversation, `make test` checks everything.
+# Commands that do their own set-up: `make talk` holds a spoken conversation, `make test` checks everything, `make soak` holds
+# thousands of conversations with faults (SOAK=… gives it options, see docs/soak.md).
 # PYTHON names the interpreter (3.11 to 3.13), VENV the virtual environment that is made with it.
 
 PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: talk test lint types tests clean
+.PHONY: talk test soak lint types tests clean
 .DEFAULT_GOAL := test
 
 # Each target below reads its own exit code: no step hides behind a pipe.
@@ -13,6 +14,9 @@ talk: $(VENV)/.talk
 	$(BIN)/voicechat talk --provider openai --url simulator --input examples/question.wav --output answer.wav
 
 test: lint types tests
+
+soak: $(VENV)/.dev
+	$(BIN)/python -m tests.soak $(SOAK)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -1,0 +1,90 @@
+"""``make soak``: all that takes long. Ten thousand conversations with faults, then ten hours of one; ends with 1 if a law breaks."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import multiprocessing
+import os
+import time
+from concurrent.futures import ProcessPoolExecutor
+
+from . import long
+from .laws import judge
+from .replay import report
+from .script import generate
+
+EVERY_S = 10.0  # a line of progress
+SHOWN = 10  # failing seeds that are made small: it takes a while
+GAP_S = 0.02
+GROWTH_KB = 400.0  # an hour, history included: some 350 turns of two items, and what Python keeps for each
+
+
+def _one(seed: int) -> tuple[int, list[str]]:
+    return seed, judge(generate(seed))
+
+
+def conversations(first: int, count: int, jobs: int) -> list[int]:
+    """Holds them all; the seeds that broke a law."""
+    began = shown = time.monotonic()
+    failed: list[int] = []
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(jobs, spawn, _quiet) as pool:
+        for done, (seed, wrong) in enumerate(pool.map(_one, range(first, first + count), chunksize=8), 1):
+            now = time.monotonic()
+            if wrong:
+                failed.append(seed)
+                print(f"seed {seed}: {wrong[0]}", flush=True)
+                if len(failed) <= SHOWN:
+                    print(report(seed, wrong), flush=True)
+            if now - shown > EVERY_S or done == count:
+                shown = now
+                rate = done / (now - began)
+                print(
+                    f"{done} of {count} conversations, {rate:.1f} a second, {len(failed)} failed", flush=True
+                )
+    return failed
+
+
+def hours(count: float) -> list[str]:
+    """One conversation of so many virtual hours; what is wrong with it."""
+    print(f"{count:g} virtual hours under a limit of {long.LIMIT_S / 60:g} minutes ...", flush=True)
+    found = long.hold(count, measure=True)
+    growth = found.growth_kb()
+    print(
+        f"{found.turns} turns, {found.heard_s:.0f} s heard, {found.hand_overs} hand-overs ({found.restored} with all"
+        f" restored), longest gap {found.worst_gap_s * 1000:.1f} ms, growth an hour"
+        f" {', '.join(f'{kb:.0f}' for kb in growth)} kB with {found.items} items of history",
+        flush=True,
+    )
+    wrong = list(found.trouble)
+    if found.worst_gap_s > GAP_S:
+        wrong.append(f"a gap of {found.worst_gap_s * 1000:.1f} ms")
+    if found.hand_overs < int(count * 5.5) or found.restored != found.hand_overs:
+        wrong.append(f"{found.hand_overs} hand-overs, {found.restored} restored")
+    wrong += [f"{kb:.0f} kB more in an hour" for kb in growth if kb > GROWTH_KB]
+    return wrong
+
+
+def _quiet() -> None:
+    logging.disable(logging.CRITICAL)
+
+
+def main() -> int:
+    """The exit code."""
+    parser = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--seeds", type=int, default=10_000, help="how many")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
+    parser.add_argument("--hours", type=float, default=10.0, help="of the one long conversation")
+    args = parser.parse_args()
+    _quiet()
+    failed = conversations(args.first, args.seeds, args.jobs) if args.seeds else []
+    wrong = hours(args.hours) if args.hours else []
+    for seed in failed:
+        print(f"FAILED seed {seed}: python -m tests.soak.replay {seed}")
+    for what in wrong:
+        print(f"FAILED long conversation: {what}")
+    if not failed and not wrong:
+        print("nothing is wrong")
+    return 1 if failed or wrong else 0
