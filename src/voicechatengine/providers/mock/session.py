@@ -9,23 +9,18 @@ import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar
 
 import msgspec
 from msgspec import UNSET
 
 from voicechatengine.audio.format import AudioFormat
-from voicechatengine.conversation import Conversation
 from voicechatengine.errors import ProviderError
 from voicechatengine.events import (
     AudioChunk,
     ErrorInfo,
     Event,
     InputTranscript,
-    Interrupted,
-    ItemAdded,
-    ResponseCompleted,
-    ResponseStarted,
     SessionUpdated,
     SpeechStarted,
     SpeechStopped,
@@ -49,9 +44,7 @@ from voicechatengine.messages import (
     Options,
     ResponseCancel,
     ResponseCreate,
-    Role,
     SessionUpdate,
-    ToolCallItem,
     ToolResult,
     ToolResultItem,
 )
@@ -70,32 +63,23 @@ from voicechatengine.providers.mock.turn import (
     input_format,
     output_format,
     usage,
-    waiting_calls,
     with_audio,
     with_item,
 )
+from voicechatengine.session.items import Items
+from voicechatengine.session.replies import Ending, Replies, Run
 
 log: logging.Logger = logging.getLogger("voicechatengine")
 
-BESIDE: Final = 8  # responses out of band at one time
 
-Ending = Literal["completed", "interrupted", "failed", "incomplete"]
-
-
-class _Run:
-    """One reply while it is made."""
+class _Run(Run):
+    """One reply while it is made, and what it costs."""
 
     def __init__(self, response_id: str, request: ResponseCreate) -> None:
-        self.id = response_id
-        self.item_id: str | None = None
-        self.request = request
+        super().__init__(response_id, request)
         self.turn = MockTurn()
-        self.started = False
-        self.calls = 0
         self.chars = 0
-        self.audio_ms = 0.0
         self.usage: Usage | None = None
-        self.task: asyncio.Task[None] | None = None
 
 
 class Session:
@@ -117,21 +101,18 @@ class Session:
         self._luck = luck
         self._tell = tell
         self._lose = lose
-        self._conversation = Conversation()
-        self._order: list[str] = []
-        self._runs: dict[str, _Run] = {}
-        self._current: _Run | None = None
-        self._asked: ResponseCreate | None = None
-        self._held = False  # the connection is away: nothing begins
+        self._items = Items(tell, luck.id, lambda: self.input_format)
+        self._emit = self._items.emit
+        self._error = self._items.error
+        self._replies = Replies(self._new, self._reply, _cost, self._emit)
         self._turn = MockTurn()
-        self._tasks: set[asyncio.Task[None]] = set()
         self._ear = Ear()
         self._speech_id: str | None = None
 
     @property
     def history(self) -> tuple[Item, ...]:
         """The conversation so far."""
-        return self._conversation.items()
+        return self._items.all()
 
     @property
     def input_format(self) -> AudioFormat:
@@ -147,28 +128,19 @@ class Session:
 
     def pause(self) -> None:
         """The connection is away: what runs has failed, what was asked for waits."""
-        self._held = True
-        self._end_all("connection_lost")
+        self._replies.pause("connection_lost")
 
     def resume(self) -> None:
         """The connection is back."""
-        self._held = False
-        self._next()
+        self._replies.resume()
 
     def forget_request(self) -> None:
         """A reply that was asked for and has not begun is not wanted any more."""
-        self._asked = None
+        self._replies.forget()
 
     def close(self, reason: str) -> list[asyncio.Task[None]]:
         """The session is over. The tasks that are on their way out, to be waited for."""
-        self._held, self._asked = True, None
-        self._end_all(reason)
-        return [task for task in self._tasks if task is not asyncio.current_task()]
-
-    def _end_all(self, reason: str) -> None:
-        for run in list(self._runs.values()):
-            self._stop(run)
-            self._end(run, "failed", reason)
+        return self._replies.close(reason)
 
     # -- commands, by `_RULES`
 
@@ -208,74 +180,20 @@ class Session:
             self._commit()
         self._ask(ResponseCreate())
 
+    def _ask(self, message: ResponseCreate) -> None:
+        self._replies.ask(message)
+
     def _cancel(self, message: ResponseCancel) -> None:
-        if message.response_id is not None:
-            runs = [run for run in self._runs.values() if run.id == message.response_id]
-        else:
-            runs = [self._current] if self._current is not None else list(self._runs.values())
-        for run in runs:
-            self._cut(run, "cancelled")
+        self._replies.cancel(message.response_id)
 
     def _correct(self, message: ItemTruncate | ItemDelete) -> None:
-        if message.item_id not in self._order:
-            self._error(
-                "item_not_found", f"there is no item {message.item_id!r}", str(message.__struct_config__.tag)
-            )
-            return
-        self._conversation.apply(message)
-        if isinstance(message, ItemDelete):
-            self._order.remove(message.item_id)
-
-    # -- the conversation
-
-    def _emit(self, data: Event) -> None:
-        folded = data
-        if isinstance(data, AudioChunk) and data.format is None:
-            folded = AudioChunk(data.audio, self.input_format, data.response_id, data.item_id)
-        self._conversation.apply(folded)
-        self._tell(data)
-
-    def _error(self, code: str, text: str, command: str | None = None) -> None:
-        self._emit(ErrorInfo(code, text, command=command))
+        self._items.correct(message)
 
     def _create(self, message: ItemCreate, *, new: bool = True) -> None:
         """An item takes its place; a `new` one belongs to the turn that the next reply answers."""
-        item = message.item
-        if isinstance(item, ToolResultItem) and item.call_id not in waiting_calls(self.history):
-            self._error("unknown_call_id", f"no call {item.call_id!r} waits for a result", "tool_result")
-            return
-        if message.previous_item_id not in (None, "root", *self._order):
-            text = f"there is no item {message.previous_item_id!r} to stand behind"
-            self._error("item_not_found", text, "item_create")
-            return
-        item = msgspec.structs.replace(item, id=item.id or self._luck.id("item"))
-        if item.id in self._order:
-            self._error("item_exists", f"there is an item {item.id!r} already", "item_create")
-            return
-        self._conversation.apply(ItemCreate(item, message.previous_item_id))
-        if new:
+        item = self._items.create(message)
+        if new and item is not None:
             self._turn = with_item(self._turn, item, self.input_format)
-        match item:
-            case MessageItem(role=role):
-                self._place(item.id, role, "message", message.previous_item_id)
-            case ToolCallItem():
-                self._place(item.id, "assistant", "tool_call", message.previous_item_id)
-            case ToolResultItem():
-                self._place(item.id, "user", "tool_result", message.previous_item_id)
-
-    def _place(
-        self,
-        item_id: str,
-        role: Role,
-        kind: Literal["message", "speech", "tool_call", "tool_result"],
-        behind: str | None = None,
-    ) -> None:
-        index = (
-            len(self._order) if behind is None else 0 if behind == "root" else self._order.index(behind) + 1
-        )
-        previous = self._order[index - 1] if index else None
-        self._order.insert(index, item_id)
-        self._emit(ItemAdded(item_id, role, previous, kind))
 
     # -- listening
 
@@ -286,9 +204,7 @@ class Session:
                 self._speech_id = self._luck.id("item")
                 self._emit(SpeechStarted(edge.at_ms, self._speech_id))
                 if detection is not None and detection.interrupt_response:
-                    self._asked = None
-                    if self._current is not None:
-                        self._cut(self._current, "turn_detected")
+                    self._replies.cut_current("turn_detected")
             else:
                 self._emit(SpeechStopped(edge.at_ms, self._speech_id))
                 self._commit()
@@ -299,7 +215,7 @@ class Session:
         """What was heard becomes the user's item."""
         item_id, self._speech_id = self._speech_id or self._luck.id("item"), None
         audio, form = self._ear.take(), self.input_format
-        self._place(item_id, "user", "speech")
+        self._items.place(item_id, "user", "speech")
         turn = with_audio(self._turn, audio, form)
         if self.options.transcription is not UNSET and self.options.transcription is not None:
             words = self._script.transcript(audio, form)
@@ -309,55 +225,8 @@ class Session:
 
     # -- replying
 
-    def _ask(self, request: ResponseCreate) -> None:
-        """Begins a reply; while one runs, a request waits (of several the last)."""
-        if request.out_of_band:
-            if len(self._runs) - (self._current is not None) >= BESIDE:
-                self._error("too_many_responses", f"{BESIDE} responses run out of band", "response_create")
-            else:
-                self._start(request)
-        else:
-            self._asked = request
-            self._next()
-
-    def _next(self) -> None:
-        if self._asked is not None and self._current is None and not self._held:
-            request, self._asked = self._asked, None
-            self._current = self._start(request)
-
-    def _start(self, request: ResponseCreate) -> _Run:
-        run = _Run(self._luck.id("resp"), request)
-        self._runs[run.id] = run
-        run.task = asyncio.get_running_loop().create_task(self._reply(run), name=f"mock reply {run.id}")
-        self._tasks.add(run.task)
-        run.task.add_done_callback(self._tasks.discard)
-        return run
-
-    def _stop(self, run: _Run) -> None:
-        if run.task is not None and run.task is not asyncio.current_task():
-            run.task.cancel()
-
-    def _cut(self, run: _Run, reason: str) -> None:
-        """Stops a reply: nothing of it comes after this."""
-        self._stop(run)
-        self._begin(run)
-        self._emit(Interrupted(run.id, run.item_id, run.audio_ms))
-        self._end(run, "interrupted", reason)
-
-    def _begin(self, run: _Run) -> None:
-        if not run.started:
-            run.started = True
-            self._emit(ResponseStarted(run.id, run.request.metadata, run.request.out_of_band))
-
-    def _end(self, run: _Run, status: Ending, reason: str | None) -> None:
-        """The one end of a reply; the next one begins."""
-        self._begin(run)
-        cost = run.usage or usage(run.turn, run.chars, run.audio_ms)
-        self._emit(ResponseCompleted(run.id, status, reason, cost, run.request.metadata, run.calls))
-        del self._runs[run.id]
-        if self._current is run:
-            self._current = None
-            self._next()
+    def _new(self, request: ResponseCreate) -> _Run:
+        return _Run(self._luck.id("resp"), request)
 
     async def _reply(self, run: _Run) -> None:
         """Makes one reply to its end, whatever that is."""
@@ -367,7 +236,7 @@ class Session:
             run.usage = reply.usage
             for event in reply.events:
                 self._emit(event)
-            self._begin(run)
+            self._replies.begin(run)
             status, reason = await self._perform(run, reply)
         except (
             Exception
@@ -375,16 +244,16 @@ class Session:
             log.exception("a mock reply failed")
             text = str(error) if isinstance(error, ProviderError) else repr(error)
             self._error("reply_failed", f"the mock's reply failed: {text}")
-            self._end(run, "failed", "reply_failed")
+            self._replies.end(run, "failed", "reply_failed")
             return
         if status == "interrupted":
             self._emit(SpeechStarted(self._ear.position_ms))
-            self._asked = None
-            self._cut(run, "turn_detected")
+            self._replies.forget()
+            self._replies.cut(run, "turn_detected")
         elif reply.drop is not None and reason == "connection_lost":
             self._lose(reply)
         else:
-            self._end(run, status, reason)
+            self._replies.end(run, status, reason)
             if reply.error is not None and not reply.error.recoverable and status == "failed":
                 self._lose(reply)
 
@@ -450,7 +319,7 @@ class Session:
     def _speak_up(self, run: _Run) -> None:
         run.item_id = self._luck.id("item")
         if not run.request.out_of_band:
-            self._place(run.item_id, "assistant", "message")
+            self._items.place(run.item_id, "assistant", "message")
 
     def _say(self, run: _Run, words: str, *, spoken: bool) -> None:
         if words:
@@ -464,7 +333,7 @@ class Session:
         except msgspec.DecodeError:
             parsed = None
         if not run.request.out_of_band:
-            self._place(item_id, "assistant", "tool_call")
+            self._items.place(item_id, "assistant", "tool_call")
         run.calls += 1
         call_id = call.call_id or self._luck.id("call")
         self._emit(ToolCall(call_id, call.name, arguments, parsed, run.id, item_id))
@@ -484,3 +353,7 @@ class Session:
         ItemDelete: _correct,
     }
     """What each command does; the beginning of an activity tells the mock nothing that its audio does not."""
+
+
+def _cost(run: _Run) -> Usage:
+    return run.usage or usage(run.turn, run.chars, run.audio_ms)

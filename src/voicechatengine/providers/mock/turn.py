@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -15,7 +14,6 @@ from voicechatengine.messages import (
     MessageItem,
     Options,
     TextPart,
-    ToolCallItem,
     ToolResultItem,
 )
 from voicechatengine.providers.mock.script import MockTurn
@@ -74,9 +72,3 @@ def usage(turn: MockTurn, chars: int, audio_ms: float) -> Usage:
         output_text_tokens=said,
         output_audio_tokens=spoken,
     )
-
-
-def waiting_calls(history: Sequence[Item]) -> set[str]:
-    """The ids of calls that have no result."""
-    answered = {item.call_id for item in history if isinstance(item, ToolResultItem)}
-    return {item.call_id for item in history if isinstance(item, ToolCallItem)} - answered
