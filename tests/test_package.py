@@ -177,9 +177,15 @@ def test_a_vendor_imports_no_other_vendor():
             assert others <= {here[1]}, name
 
 
-def test_only_one_file_of_the_client_side_imports_aiohttp():
+def test_only_the_files_named_for_it_import_aiohttp():
+    """One for websockets and one for HTTP, and the simulators' server."""
     users = {name for name in MODULES if any(found.split(".")[0] == "aiohttp" for found in imports(name))}
-    assert users <= {f"{PACKAGE}.session.aiohttp_transport", f"{PACKAGE}.simulators.server"}
+    session = f"{PACKAGE}.session"
+    assert users == {
+        f"{session}.aiohttp_transport",
+        f"{session}.aiohttp_http",
+        f"{PACKAGE}.simulators.server",
+    }
 
 
 IMPURE = {
@@ -205,6 +211,8 @@ def is_pure(name: str) -> bool:
     return storey(name) <= STOREY["conversation"] or f"{folder}.{file}" in (
         "session.dialect",
         "session.grammar",
+        "session.refusal",
+        "session.sse",
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import WSMsgType, web
 
 from voicechatengine.errors import AuthenticationError, ConnectionError, ProtocolError, RateLimitError
-from voicechatengine.session.aiohttp_transport import connect_websocket, explain
+from voicechatengine.session.aiohttp_transport import connect_websocket
 from voicechatengine.session.dialect import Close, Endpoint
 
 pytestmark = pytest.mark.realtime
@@ -171,18 +171,3 @@ async def test_a_cancelled_dial_leaves_no_socket():
         with pytest.raises(asyncio.CancelledError):
             await dialling
         over.set()
-
-
-@pytest.mark.parametrize(
-    ("body", "found"),
-    [
-        ('{"error": {"type": "overloaded", "message": "busy"}}', ("overloaded", "busy")),
-        ('{"message": "m", "status": "S"}', ("S", "m")),
-        ('{"error": "plain"}', (None, "plain")),
-        ("[1]", (None, "[1]")),
-        ("first\nsecond", (None, "first")),
-        ("<!doctype html>", (None, "")),
-    ],
-)
-async def test_a_refusals_body_is_read_leniently(body, found):
-    assert explain(body) == found

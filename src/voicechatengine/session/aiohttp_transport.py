@@ -1,4 +1,4 @@
-"""The websocket by aiohttp. This is the one module that imports aiohttp's client, and it is imported with the first connection."""
+"""The websocket by aiohttp. It is imported with the first connection, because importing aiohttp takes long."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 import aiohttp
-import msgspec
 from aiohttp import ClientResponse, ClientSession, ClientTimeout, ClientWSTimeout, TCPConnector, WSMsgType
 
-from voicechatengine.errors import AuthenticationError, ConnectionError, ProtocolError, RateLimitError
+from voicechatengine.errors import ConnectionError
 from voicechatengine.session.dialect import Close, Endpoint
+from voicechatengine.session.refusal import MAX_ERROR_BODY, invalid_url, refused, unreachable
 
 MAX_MESSAGE: Final = (
     32 * 2**20
 )  # bytes: an item that is retrieved or echoed with its audio or picture is large
-MAX_ERROR_BODY: Final = 64 * 2**10  # bytes of a refusal that are read
 
 
 class _Socket(Protocol):
@@ -127,61 +126,11 @@ async def connect_websocket(
         raise refused(error.status, "".join(refusal), retry_after) from None
     except aiohttp.InvalidURL as error:
         await session.close()
-        raise ConnectionError(
-            "the url is not valid", cure="use ws://, wss://, http:// or https://"
-        ) from error
+        raise invalid_url("ws://, wss://, http:// or https://") from error
     except (aiohttp.ClientError, OSError) as error:
         await session.close()
-        host = endpoint.url.partition("?")[0]
-        raise ConnectionError(
-            f"no connection to {host} ({error})", cure="check the url, that the server runs, and the network"
-        ) from error
+        raise unreachable(endpoint.url, error) from error
     except BaseException:
         await session.close()
         raise
     return WebSocketTransport(socket, session.close)
-
-
-def refused(status: int, body: str, retry_after: str | None) -> ConnectionError:
-    """The error for a handshake that was answered with an HTTP status instead of a websocket."""
-    code, message = explain(body)
-    text = f"the server refused the connection with HTTP {status}" + (f": {message}" if message else "")
-    if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-        return AuthenticationError(
-            text, cure="check the API key and what it may do", code=code, status=status
-        )
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        try:
-            seconds = float(retry_after) if retry_after else None
-        except ValueError:
-            seconds = None  # an HTTP date: no vendor here sends one
-        return RateLimitError(
-            text, retry_after=seconds, cure="wait, or raise the limit", code=code, status=status
-        )
-    if status == HTTPStatus.OK:
-        return ProtocolError(
-            text, cure="this url serves web pages, not a websocket: check it", code=code, status=status
-        )
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        return ConnectionError(text, cure="try again later", code=code, status=status, fault="provider")
-    return ConnectionError(
-        text, cure="check the url and the model", code=code, status=status, fault="application"
-    )
-
-
-def explain(body: str) -> tuple[str | None, str]:
-    """The code and the message in a refusal's body: JSON as vendors write it, else the text's first line."""
-    try:
-        found = msgspec.json.decode(body, type=dict[str, Any])
-    except ValueError:
-        line = body.strip().partition("\n")[0]
-        return None, "" if line.startswith("<") else line[:300]
-    inner: Any = found.get("error", found)
-    try:
-        error = msgspec.convert(inner, dict[str, Any])
-    except msgspec.ValidationError:
-        return None, str(inner)[:300]
-    code = error.get("code") or error.get("type") or error.get("status")
-    return (str(code) if code is not None else None), str(error.get("message") or error.get("detail") or "")[
-        :300
-    ]

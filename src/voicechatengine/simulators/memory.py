@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from voicechatengine.session.dialect import Endpoint
 from voicechatengine.session.handshake import Handshake
+from voicechatengine.session.refusal import refused
 from voicechatengine.session.transport import Connector, Transport, memory_pair
 from voicechatengine.simulators.service import Simulator
 
@@ -27,8 +28,6 @@ def memory_connector(simulator: Simulator) -> Connector:
         handshake = Handshake(parts.path, dict(parse_qsl(parts.query)), headers)
         refusal = simulator.refuse(handshake)
         if refusal is not None:
-            from voicechatengine.session.aiohttp_transport import refused  # noqa: PLC0415 - it imports aiohttp
-
             raise refused(refusal.status, refusal.body.decode(), refusal.headers.get("Retry-After"))
         theirs, ours = memory_pair()
         serving = asyncio.get_running_loop().create_task(

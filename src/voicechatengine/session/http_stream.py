@@ -1,0 +1,128 @@
+"""Reads the answer to an HTTP request as a stream, and asks again where the server failed before it had said anything.
+
+What the bytes mean is the business of a `Fold`, which is pure; here are the waiting, the time limits and the second attempts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from contextlib import aclosing
+from typing import Final, Protocol, TypeVar
+
+from voicechatengine.errors import ConnectionError, DeadlineError, ProviderError
+from voicechatengine.session.backoff import Backoff
+from voicechatengine.session.http import CUT, Http, HttpRequest
+from voicechatengine.session.refusal import MAX_ERROR_BODY, OK, SERVER_ERROR, refused
+
+LINGER_S: Final = 0.25  # for the end of an answer that has said all: its connection can then be used again
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+class Fold(Protocol[T_co]):
+    """**Protocol:** makes outputs of the bytes of one answer, wherever they are cut."""
+
+    @property
+    def done(self) -> bool:
+        """Whether the answer has said all that it has to say."""
+        ...
+
+    def feed(self, data: bytes, /) -> Iterator[T_co]:
+        """More bytes, and what they give; used up before the next call. Raises `ProviderError` at the place of a fault."""
+        ...
+
+    def end(self) -> Iterator[T_co]:
+        """There are no more bytes, and it was not `done`: what is left to give. Raises `ConnectionError` if something lacks."""
+        ...
+
+
+async def stream(
+    http: Http,
+    request: HttpRequest,
+    fold: Callable[[], Fold[T]],
+    *,
+    backoff: Backoff,
+    clock: Callable[[], float],
+    patience: float,
+) -> AsyncGenerator[T]:
+    """What the answer gives, as it comes. Closing it early aborts the request.
+
+    A server that is overloaded, fails (5xx) or breaks off before the first output is asked again as `backoff` says; after it
+    the error is raised. `patience` seconds without a byte raise `DeadlineError`. Raises what `refused` makes of a refusal, and
+    what `fold` raises.
+    """
+    backoff.dropped(clock())
+    while True:
+        given = False
+        try:
+            async with aclosing(_once(http, request, fold(), patience)) as outputs:
+                async for output in outputs:
+                    given = True
+                    yield output
+        except ConnectionError as error:
+            delay = backoff.next_delay(clock()) if not given and transient(error) else None
+            if delay is None:
+                raise
+        else:
+            return
+        await asyncio.sleep(delay)
+
+
+def transient(error: ProviderError) -> bool:
+    """Whether the same request may do better the next time."""
+    return error.code == CUT or (error.status or 0) >= SERVER_ERROR
+
+
+async def _once(http: Http, request: HttpRequest, fold: Fold[T], patience: float) -> AsyncGenerator[T]:
+    try:
+        async with asyncio.timeout(patience):
+            answer = await http.request(request)
+    except TimeoutError as error:
+        raise _late(patience) from error
+    try:
+        async with aclosing(answer.chunks()) as chunks:
+            kind = answer.headers.get("content-type", "")
+            if answer.status != OK or not kind.startswith("text/event-stream"):
+                body = await _body(chunks, patience)
+                raise refused(answer.status, body, answer.headers.get("retry-after"), what="request")
+            while not fold.done:
+                chunk = await _next(chunks, patience)
+                for output in fold.end() if chunk is None else fold.feed(chunk):
+                    yield output
+                if chunk is None:
+                    return
+            await _linger(chunks)
+    finally:
+        await answer.close()
+
+
+async def _next(chunks: AsyncIterator[bytes], patience: float) -> bytes | None:
+    try:
+        async with asyncio.timeout(patience):
+            return await anext(chunks, None)
+    except TimeoutError as error:
+        raise _late(patience) from error
+
+
+async def _body(chunks: AsyncIterator[bytes], patience: float) -> str:
+    body = b""
+    while len(body) < MAX_ERROR_BODY and (chunk := await _next(chunks, patience)) is not None:
+        body += chunk
+    return body[:MAX_ERROR_BODY].decode(errors="replace")
+
+
+async def _linger(chunks: AsyncIterator[bytes]) -> None:
+    try:
+        async with asyncio.timeout(LINGER_S):
+            while await anext(chunks, None) is not None:
+                pass
+    except (TimeoutError, ConnectionError):
+        pass  # everything was said: this costs a connection and no word
+
+
+def _late(patience: float) -> DeadlineError:
+    return DeadlineError(
+        f"the server said nothing for {patience:g} s", cure="try again later, or raise timeouts.response"
+    )
