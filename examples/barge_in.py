@@ -19,9 +19,8 @@ ANSWER = "Well, that is a long story, and it begins with a very small boat on a 
 
 async def main(path: str) -> None:
     audio_format, speech = read_wav(path)
-    source = MemorySource(
-        speech + speech, audio_format
-    )  # the second time, the answer to the first is playing
+    # The second time, the answer to the first has been playing for two seconds.
+    source = MemorySource(speech + audio_format.silence(2000) + speech, audio_format)
     provider = MockProvider(
         MockConfig(detect_turns=True, script=[MockReply(ANSWER), MockReply("Sorry, go ahead.")])
     )

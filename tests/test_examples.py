@@ -149,11 +149,11 @@ async def test_tools_live(tmp_path):
 async def test_barge_in(tmp_path):
     """History and the file end where the user began to speak."""
     lines = await run("barge_in.py", QUESTION, cwd=tmp_path)
-    assert lines[1].startswith("assistant: Well, that is")
+    assert lines[1].startswith("assistant: Well,")
     assert lines[1].endswith("(interrupted, about here)")
     assert "assistant: Sorry, go ahead." in lines
     audio_format, audio = read_wav(tmp_path / "heard.wav")
-    assert 1000 < audio_format.duration_ms(len(audio)) < 5000
+    assert 1000 < audio_format.duration_ms(len(audio)) < 7000
 
 
 async def test_telemetry(tmp_path):
