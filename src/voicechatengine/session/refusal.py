@@ -14,6 +14,7 @@ from voicechatengine.errors import AuthenticationError, ConnectionError, Protoco
 MAX_ERROR_BODY: Final = 64 * 2**10  # bytes of a refusal that are read
 OK: Final = 200
 SERVER_ERROR: Final = 500
+UNFIT: Final = (400, 413, 422)  # the url is right, the request is not
 
 _SERVED: Final = {"connection": "a websocket", "request": "an API"}
 
@@ -49,9 +50,8 @@ def of_status(
         )
     if status >= SERVER_ERROR:
         return ConnectionError(text, cure="try again later", code=code, status=status, fault="provider")
-    return ConnectionError(
-        text, cure="check the url and the model", code=code, status=status, fault="application"
-    )
+    cure = "change what it names" if status in UNFIT else "check the url and the model"
+    return ConnectionError(text, cure=cure, code=code, status=status, fault="application")
 
 
 def explain(body: str) -> tuple[str | None, str]:
