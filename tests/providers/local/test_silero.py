@@ -8,6 +8,7 @@ import pytest
 
 from voicechatengine.audio.wav import read_wav
 from voicechatengine.errors import AudioError, MessageError
+from voicechatengine.messages import TurnDetection
 from voicechatengine.providers.cascade.parts import Turn
 from voicechatengine.providers.local.silero import FORMAT, WINDOW, WINDOW_MS, SileroTurns
 
@@ -69,6 +70,15 @@ async def test_how_audio_is_cut_changes_nothing() -> None:
     await turns.open()
     cut = [turn for _ in range(len(likelihoods) * WINDOW // 64) for turn in turns.hear(bytes(128))]
     assert [(turn.kind, turn.at_ms) for turn in cut] == await borders(likelihoods, silence_ms=96)
+
+
+async def test_a_session_can_tune_it_and_take_that_back() -> None:
+    turns = scripted([0.4, 0.4, 0, 0, 0.4, 0.4], silence_ms=256, padding_ms=0)
+    await turns.open()
+    turns.tune(TurnDetection(threshold=0.3, silence_duration_ms=64))
+    assert [turn.kind for turn in turns.hear(bytes(8 * WINDOW))] == ["began", "likely_end", "ended"]
+    turns.tune(TurnDetection())
+    assert turns.hear(bytes(4 * WINDOW)) == []
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import Final, Literal, TypeAlias
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.errors import MessageError
+from voicechatengine.messages import TurnDetection
 from voicechatengine.providers.cascade.parts import Turn
 from voicechatengine.providers.local.extra import missing
 
@@ -54,10 +55,11 @@ class SileroTurns:
         ):
             if not low <= value <= high:
                 raise MessageError(f"{name} is {value}", field=name, cure=f"use {low:g} to {high:g}")
-        self.threshold = threshold
-        self.silence_ms = silence_ms
-        self.min_speech_ms = min_speech_ms
-        self.padding_ms = padding_ms
+        self._usual = (threshold, silence_ms)
+        self._threshold = threshold
+        self._silence_ms = silence_ms
+        self._min_speech_ms = min_speech_ms
+        self._padding_ms = padding_ms
         self._load = load or _silero
         self._network: Network | None = None
         self._rest = b""
@@ -81,6 +83,14 @@ class SileroTurns:
     async def close(self) -> None:
         """Lets go of the network; idempotent."""
         self._network = None
+
+    def tune(self, detection: TurnDetection) -> None:
+        """Takes `threshold` and `silence_duration_ms` of a session; None is what the detector was made with."""
+        threshold, silence_ms = self._usual
+        self._threshold = threshold if detection.threshold is None else detection.threshold
+        self._silence_ms = (
+            silence_ms if detection.silence_duration_ms is None else detection.silence_duration_ms
+        )
 
     def hear(self, audio: bytes) -> Sequence[Turn]:
         """The borders that are certain now. Raises `AudioError` for bytes that are not of `format`."""
@@ -109,34 +119,34 @@ class SileroTurns:
         """What the next window means: one border at most."""
         if self._state == "quiet":
             return self._onset(likely)
-        if likely >= max(self.threshold - HYSTERESIS, 0.01):
+        if likely >= max(self._threshold - HYSTERESIS, 0.01):
             self._spoke_ms = self._heard_ms
             if self._state == "speech":
                 return []
             self._state = "speech"
             return [Turn("resumed", self._heard_ms - WINDOW_MS)]
         silence_ms = self._heard_ms - self._spoke_ms
-        end_ms = min(self._spoke_ms + self.padding_ms, self._heard_ms)
-        if silence_ms >= self.silence_ms:
+        end_ms = min(self._spoke_ms + self._padding_ms, self._heard_ms)
+        if silence_ms >= self._silence_ms:
             self._state, self._loud_ms, self._border_ms = "quiet", 0.0, end_ms
             return [Turn("ended", end_ms)]
-        if self._state == "speech" and silence_ms >= self.silence_ms / 2:
+        if self._state == "speech" and silence_ms >= self._silence_ms / 2:
             self._state = "pause"
             return [Turn("likely_end", end_ms)]
         return []
 
     def _onset(self, likely: float) -> list[Turn]:
-        needed = self.threshold if not self._loud_ms else max(self.threshold - HYSTERESIS, 0.01)
+        needed = self._threshold if not self._loud_ms else max(self._threshold - HYSTERESIS, 0.01)
         if likely < needed:
             self._loud_ms = 0.0
             return []
         if not self._loud_ms:
             self._began_ms = self._heard_ms - WINDOW_MS
         self._loud_ms += WINDOW_MS
-        if self._loud_ms < self.min_speech_ms:
+        if self._loud_ms < self._min_speech_ms:
             return []
         self._state, self._spoke_ms = "speech", self._heard_ms
-        return [Turn("began", max(self._began_ms - self.padding_ms, self._border_ms))]
+        return [Turn("began", max(self._began_ms - self._padding_ms, self._border_ms))]
 
 
 def _silero() -> Network:
