@@ -17,6 +17,7 @@ from voicechatengine.events import (
     AudioChunk,
     ErrorInfo,
     InputTranscript,
+    ItemAdded,
     ProviderEvent,
     Reconnected,
     ResponseCompleted,
@@ -24,6 +25,7 @@ from voicechatengine.events import (
     SpeechStopped,
     TextChunk,
 )
+from voicechatengine.messages import MessageItem, MessageType, SessionCreate, TextPart
 from voicechatengine.provider import Provider, Retry
 from voicechatengine.providers.mock import MockConfig, MockProvider, MockReply
 from voicechatengine.session.dialect import Close
@@ -260,3 +262,17 @@ async def test_a_stopping_service_says_goodbye():
 def test_a_vendor_that_there_is_none_of_is_named():
     with pytest.raises(MessageError, match="use one of openai"):
         vendor("nobody")
+
+
+async def test_a_history_of_days_is_restored_at_once_and_none_of_it_is_told_as_new():
+    """So many items are neither too many messages nor forgotten before their echoes come."""
+    said = tuple(MessageItem("user", (TextPart(str(number)),)) for number in range(5_000))
+    async with talk() as (service, client):
+        await client.send_message(MessageType.SESSION_CREATE, SessionCreate(history=said))
+        events = client.events()
+        await client.connect()
+        await client.send_text("Hello")
+        await client.create_response()
+        seen = await until_done(events)
+        assert service.connections[0].ended is None
+    assert [data.role for data in seen if isinstance(data, ItemAdded)] == ["user", "assistant"]

@@ -20,7 +20,9 @@ from voicechatengine.session.transport import Transport
 
 log: Final = logging.getLogger("voicechatengine")
 
-QUEUE: Final = 4_000  # commands: 80 seconds of audio in frames of 20 ms
+QUEUE: Final = (
+    40_000  # commands: a history of days that is restored at once, or 13 minutes of audio in frames of 20 ms
+)
 
 
 class Bridge:

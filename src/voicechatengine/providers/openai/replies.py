@@ -33,10 +33,10 @@ MEMORY: Final = 1024  # ended responses, items and calls that are remembered; an
 OPEN: Final = 32  # responses at once
 
 
-def remember(memory: dict[str, V], key: str, value: V) -> V:
+def remember(memory: dict[str, V], key: str, value: V, most: int = MEMORY) -> V:
     """Keeps a value, and forgets the oldest one when there are too many."""
     memory[key] = value
-    if len(memory) > MEMORY:
+    if len(memory) > most:
         del memory[next(iter(memory))]
     return value
 
@@ -68,11 +68,12 @@ class Reply(msgspec.Struct):
 
 
 class Replies:
-    """The responses, items and calls of one connection. `set_format` comes first."""
+    """The responses, items and calls of one connection, which begins with `restored` items. `set_format` comes first."""
 
     output: AudioFormat
 
-    def __init__(self) -> None:
+    def __init__(self, restored: int = 0) -> None:
+        self._most = MEMORY + restored  # each of those is echoed, and to be known then
         self.open: dict[str, Reply] = {}
         self.items: dict[str, Item] = {}
         self.calls: dict[str, bool] = {}  # call id -> whether its result is still owed
@@ -87,7 +88,7 @@ class Replies:
     def item(self, item_id: str) -> Item:
         """What is known of an item."""
         item = self.items.get(item_id)
-        return remember(self.items, item_id, Item()) if item is None else item
+        return remember(self.items, item_id, Item(), self._most) if item is None else item
 
     def has_ended(self, response_id: str) -> bool:
         """Whether the response is over: nothing of it may be told any more."""

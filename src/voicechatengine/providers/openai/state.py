@@ -26,7 +26,7 @@ class State:
         self.ids = ids
         self.options: Options = restore.options
         self.requests: Requests = Requests(patience)
-        self.replies: Replies = Replies()
+        self.replies: Replies = Replies(len(restore.history))
         self.replies.calls.update(dict.fromkeys(restore.pending_calls, True))
         self.sent: dict[str, str] = {}
         self.session_id = ""
