@@ -110,6 +110,10 @@ def _speech(e: Evidence) -> Iterator[str]:
             became.update(found)
             if item in e.items and item not in e.words and not any(item in what for what in e.missing):
                 yield f"the words of {item} ({_span(found)}) are not known, and nobody was told"
+    for what in e.missing:
+        item = what.removeprefix("the words of ")
+        if item != what and (item not in e.items or item in e.words):
+            yield f"told as missing, and it is not: {what}"
     for first, last in e.spoken:
         lost = [number for number in range(first, last + 1) if number not in became]
         if lost:

@@ -6,6 +6,7 @@ It keeps what each connection carried, as far as the laws ask for it.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
 from collections.abc import Callable
 from typing import Any
@@ -143,6 +144,9 @@ class ServiceEnd:
         wire, line = self._wire, self._wire.line
         if line.delay_ms:
             await asyncio.sleep(line.delay_ms / 1000)
+        if line.words_ms and _kind(data).startswith("conversation.item.input_audio_transcription."):
+            line.post(wire, data, line.words_ms / 1000)
+            return
         wire.sends(data)
         await wire.server.send(data, binary)
         if _kind(data) not in _DELTA and line.counts("duplicate", wire):
@@ -165,6 +169,7 @@ class Line:
         self.keep = keep  # what the connections carried
         self.wires: list[Wire] = []
         self.delay_ms = 0
+        self.words_ms = 0
         self.ending = False
         self.happened: set[str] = set()
         self._armed: dict[str, list[int]] = {}
@@ -174,6 +179,8 @@ class Line:
         """From now on."""
         if kind == "delay":
             self.delay_ms = n
+        elif kind == "words":
+            self.words_ms = n
         else:
             self._armed.setdefault(kind, []).append(n)
 
@@ -208,11 +215,23 @@ class Line:
         self.happened.add("late")
         return left.pop(0)
 
-    def post(self, wire: Wire, frame: bytes) -> None:
+    def post(self, wire: Wire, frame: bytes, after_s: float = 0.0) -> None:
         """Says something in the service's name."""
-        task = asyncio.get_running_loop().create_task(wire.server.send(frame, False), name="soak refusal")
+
+        async def send() -> None:
+            await asyncio.sleep(after_s)
+            with contextlib.suppress(ConnectionError):  # it may be over by then
+                await wire.server.send(frame, False)
+
+        task = asyncio.get_running_loop().create_task(send(), name="soak: late frame")
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+
+    async def close(self) -> None:
+        """Nothing comes late any more."""
+        for task in tuple(self._running):
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
 
     async def connect(self, endpoint: Endpoint) -> Transport:
         """A `Connector`."""

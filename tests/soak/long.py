@@ -103,9 +103,11 @@ class _Long:
         async with VoiceEngine(self._provider) as engine:
             running = asyncio.ensure_future(engine.run(self._mouth, self._ear, half_duplex=False))
             ends = [(hour + 1) * 3_600.0 for hour in range(int(report.hours))]
-            while loop.time() < report.hours * 3_600:
+            while loop.time() < report.hours * 3_600 and not running.done():
                 before = self._ear.heard_ms
-                await self._mouth.speak(SPEECH_MS)
+                speaking = asyncio.ensure_future(self._mouth.speak(SPEECH_MS))
+                await asyncio.wait([speaking, running], return_when=asyncio.FIRST_COMPLETED)
+                speaking.cancel()
                 report.turns += 1
                 # The next words come when the reply was heard, or interrupt nothing because there is none.
                 deadline = loop.time() + 30

@@ -366,6 +366,7 @@ class Talker:
                 reading.cancel()
             await asyncio.gather(reading, *self._slow, return_exceptions=True)
             await self.simulator.stop()
+            await self.line.close()
         return e
 
     def _arm(self, step: int) -> None:
@@ -490,7 +491,9 @@ class Talker:
             _ = self.ear.position
             busy = follower.open or follower.speaking or follower.reconnecting
             calm = loop.time() - max(since, follower.moved, self.ear.stopped_at)
-            if not busy and calm > (5 if self.line.delay_ms else 1.5):  # what is delayed comes later still
+            if not busy and calm > (
+                7 if self.line.delay_ms or self.line.words_ms else 1.5
+            ):  # what is delayed comes later still
                 return
             if not self.provider.is_connected() and not follower.reconnecting and follower.moved:
                 return
