@@ -57,6 +57,14 @@ async def test_rate_pitch_voice_and_language_are_heard() -> None:
         await speech.close()
 
 
+@pytest.mark.parametrize("voice", ["en", "en-gb", "de", "pt-br", "fr-fr"])
+async def test_a_language_is_a_voice_from_the_first_sentence(voice: str) -> None:
+    speech = EspeakSpeech(voice=voice)
+    await speech.open()
+    assert await spoken(speech, "Taxi.")
+    await speech.close()
+
+
 async def test_no_words_have_no_sound() -> None:
     speech = EspeakSpeech()
     assert await spoken(speech, " ") == b""

@@ -67,6 +67,9 @@ class Espeak:
         self._callback = CALLBACK(self._heard)  # kept: the library holds no reference to it
         self._library.espeak_SetSynthCallback(self._callback)
         self._library.espeak_ListVoices.restype = ctypes.POINTER(ctypes.POINTER(Voice))
+        self._library.espeak_ListVoices(
+            None
+        )  # reads the voices: before, languages are not found by their names
         variants = Path(data, "voices", "!v")
         self.variants = sorted(path.name for path in variants.iterdir())
 

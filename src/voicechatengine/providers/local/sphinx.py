@@ -60,7 +60,13 @@ class SphinxRecogniser:
         """The words while they are spoken. Raises `MessageError` for another language than English and for a prompt,
         `ProviderError` if the process dies; the next utterance starts it anew.
         """
-        _check(language, prompt)
+        check_language(language)
+        if prompt:
+            raise MessageError(
+                "pocketsphinx takes no prompt",
+                field="prompt",
+                cure="give its words as phrases or in a grammar",
+            )
         async with self._lock:
             if not self._process.running:
                 await self._process.start()
@@ -93,16 +99,13 @@ class SphinxRecogniser:
         await self._process.send(mapping(frames.END, job))
 
 
-def _check(language: str | None, prompt: str | None) -> None:
+def check_language(language: str | None) -> None:
+    """Raises `MessageError` for a language that the recogniser does not know."""
     if language is not None and language.lower().replace("_", "-").split("-")[0] != "en":
         raise MessageError(
             f"pocketsphinx ships US English only, not {language!r}",
             field="language",
             cure="use en-us, or LocalConfig(recogniser='whisper')",
-        )
-    if prompt:
-        raise MessageError(
-            "pocketsphinx takes no prompt", field="prompt", cure="give its words as phrases or in a grammar"
         )
 
 
