@@ -90,6 +90,8 @@ class MemoryAnswer:
     async def close(self) -> None:
         """See `HttpAnswer.close`."""
         self.closed = True
+        if isinstance(self._chunks, AsyncGenerator):
+            await self._chunks.aclose()
 
 
 Answering: TypeAlias = Callable[[HttpRequest], Awaitable[HttpAnswer]]

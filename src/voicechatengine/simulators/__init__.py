@@ -1,4 +1,4 @@
-"""Vendors' services on this machine: each a server dialect over any provider, behind a websocket or in memory.
+"""Vendors' services on this machine: each a server dialect over any provider, behind a websocket, behind HTTP, or in memory.
 
 `simulator("openai")` serves one; `SIMULATORS` are the names that there are. Nothing of a vendor or of aiohttp is imported
 before one is asked for.
@@ -7,9 +7,18 @@ before one is asked for.
 from __future__ import annotations
 
 from voicechatengine.simulators.faults import Faults
-from voicechatengine.simulators.memory import memory_connector
+from voicechatengine.simulators.memory import memory_connector, memory_http
 from voicechatengine.simulators.server import simulator
 from voicechatengine.simulators.service import Connection, Simulator
 from voicechatengine.simulators.vendors import SIMULATORS, Vendor
 
-__all__ = ["SIMULATORS", "Connection", "Faults", "Simulator", "Vendor", "memory_connector", "simulator"]
+__all__ = [
+    "SIMULATORS",
+    "Connection",
+    "Faults",
+    "Simulator",
+    "Vendor",
+    "memory_connector",
+    "memory_http",
+    "simulator",
+]

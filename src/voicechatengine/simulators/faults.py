@@ -23,7 +23,8 @@ class Faults:
 
     `drop_after_sent` and `drop_after_received` cut a connection as a pulled cable does, after so many frames to or from the
     client. `close_after_sent` closes it properly instead, with `close_code`. `delay_ms` holds each frame to the client back.
-    After every `garbage_every` frames one of nonsense is put in. The first `rate_limit` handshakes are refused with HTTP 429
+    After every `garbage_every` frames one of nonsense is put in. A service that answers by HTTP refuses the first `overloaded`
+    requests because it has too much to do, and says so after `overloaded_after` pieces of a reply (0: before the first). The first `rate_limit` handshakes are refused with HTTP 429
     and `retry_after_s`; the first `rate_limit_responses` replies of a session are refused. A session expires after
     `expire_after_s`. The first `connections` connections suffer from all this but the refused handshakes; None: all of them.
     """
@@ -38,6 +39,8 @@ class Faults:
     retry_after_s: float = 1.0
     rate_limit_responses: int = 0
     expire_after_s: float | None = None
+    overloaded: int = 0
+    overloaded_after: int | None = None
     connections: int | None = None
 
 

@@ -1,4 +1,4 @@
-"""The simulators' websocket server, by aiohttp: HTTP in, handshakes and frames out. aiohttp is imported when one starts."""
+"""The simulators' server, by aiohttp: HTTP in, frames of a websocket or of an answer out. aiohttp is imported when one starts."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Final
 from voicechatengine.errors import ConnectionError
 from voicechatengine.provider import Provider
 from voicechatengine.session.handshake import Handshake, Refusal
+from voicechatengine.simulators.exchange import Exchange
 from voicechatengine.simulators.faults import Faults
 from voicechatengine.simulators.service import Simulator
+from voicechatengine.simulators.vendors import HttpSide
 from voicechatengine.simulators.vendors import vendor as vendor_of
 
 if TYPE_CHECKING:
@@ -43,12 +45,20 @@ async def simulator(
     service = Simulator(vendor_of(vendor), provider=provider, faults=faults, api_key=api_key, seed=seed)
     from aiohttp import web  # noqa: PLC0415 - a quarter of a second that most users of the library never need
 
-    async def answer(request: Request) -> StreamResponse:
-        return await _answer(service, request)
+    http = service.vendor.http
 
-    app = web.Application()
+    async def answer(request: Request) -> StreamResponse:
+        return await (_answer(service, request) if http is None else _reply(service, http, request))
+
+    app = web.Application(client_max_size=MAX_MESSAGE)
     app.router.add_route("*", "/{path:.*}", answer)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=CLOSE_S)
+    runner = web.AppRunner(
+        app,
+        access_log=None,
+        shutdown_timeout=CLOSE_S,
+        # Nothing is read from the client of an answer: only so is it seen that it went away.
+        handler_cancellation=http is not None,
+    )
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)
@@ -60,7 +70,8 @@ async def simulator(
                 cure="choose another port, or 0 for any free one",
                 fault="application",
             ) from error
-        service.url = f"ws://{host}:{runner.addresses[0][1]}{service.vendor.path}"
+        scheme = "ws" if http is None else "http"
+        service.url = f"{scheme}://{host}:{runner.addresses[0][1]}{service.vendor.path}"
         yield service
     finally:
         await service.stop()
@@ -72,16 +83,13 @@ async def _answer(service: Simulator, request: Request) -> StreamResponse:
 
     from voicechatengine.session.aiohttp_transport import WebSocketTransport  # noqa: PLC0415 - see above
 
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    handshake = Handshake(request.path, dict(request.query), headers)
+    handshake = _handshake(request)
     socket = web.WebSocketResponse(timeout=CLOSE_S, max_msg_size=MAX_MESSAGE)
     refusal = service.refuse(handshake)
     if refusal is None and not socket.can_prepare(request):
         refusal = NO_WEBSOCKET
     if refusal is not None:
-        return web.Response(
-            status=refusal.status, body=refusal.body, headers=refusal.headers, content_type="application/json"
-        )
+        return _refuse(refusal)
     await socket.prepare(request)
 
     def cut() -> None:
@@ -90,3 +98,39 @@ async def _answer(service: Simulator, request: Request) -> StreamResponse:
 
     await service.serve(handshake, WebSocketTransport(socket), cut)
     return socket
+
+
+async def _reply(service: Simulator, http: HttpSide, request: Request) -> StreamResponse:
+    """Answers a posted request."""
+    from aiohttp import web  # noqa: PLC0415 - see above
+
+    handshake = _handshake(request)
+    body = await request.read()
+    refusal = service.refuse(handshake)
+    accepted = http.accept(body) if refusal is None else refusal
+    if isinstance(accepted, Refusal):
+        return _refuse(accepted)
+    response = web.StreamResponse(headers={"Content-Type": accepted})
+    await response.prepare(request)
+    exchange = Exchange(body, response.write)
+
+    def cut() -> None:
+        exchange.cut()
+        if request.transport is not None:
+            request.transport.abort()
+
+    await service.serve(handshake, exchange, cut)
+    return response
+
+
+def _handshake(request: Request) -> Handshake:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    return Handshake(request.path, dict(request.query), headers)
+
+
+def _refuse(refusal: Refusal) -> StreamResponse:
+    from aiohttp import web  # noqa: PLC0415 - see above
+
+    return web.Response(
+        status=refusal.status, body=refusal.body, headers=refusal.headers, content_type="application/json"
+    )

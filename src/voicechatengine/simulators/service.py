@@ -95,6 +95,7 @@ class Simulator:
         self._clock = clock or loop_clock()
         self._ids = random_ids(seed)
         self._refused = 0
+        self._overloaded = 0
         self._served = 0
         self._bridges: dict[asyncio.Task[Close], Bridge] = {}
 
@@ -109,6 +110,10 @@ class Simulator:
         if refusal is None and self._refused < self._faults.rate_limit:
             self._refused += 1
             return self.vendor.rate_limited(self._faults.retry_after_s)
+        http = self.vendor.http
+        if refusal is None and http is not None and self._overloaded < self._faults.overloaded:
+            self._overloaded += 1
+            return http.overloaded()
         return refusal
 
     async def serve(self, handshake: Handshake, transport: Transport, cut: Callable[[], None]) -> Close:

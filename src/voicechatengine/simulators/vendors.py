@@ -17,12 +17,25 @@ from voicechatengine.simulators.faults import Faults
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
+class HttpSide:
+    """What a vendor has that is posted requests instead of opened websockets.
+
+    `accept` gives the content type of the answer to a body, or its refusal; `overloaded` is the refusal by a service that has
+    too much to do.
+    """
+
+    accept: Callable[[bytes], Refusal | str]
+    overloaded: Callable[[], Refusal]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
 class Vendor:
     """How to behave like a vendor.
 
-    `path` is where a client connects, `title` how the simulator calls itself. `refuse` gives the answer to a handshake that
+    `path` is where a client connects (what its own package wants to be told), `title` how the simulator calls itself. `refuse` gives the answer to a handshake that
     is not accepted (with the one key that is, if there is one), `rate_limited` the one to a client that is to wait so many
-    seconds. `dialect` makes the server's side of one connection over a provider.
+    seconds. `dialect` makes the server's side of one connection over a provider. With `http`, a connection is one posted
+    request and its answer.
     """
 
     title: str
@@ -30,6 +43,7 @@ class Vendor:
     refuse: Callable[[Handshake, str | None], Refusal | None]
     rate_limited: Callable[[float], Refusal]
     dialect: Callable[[Handshake, Provider, Ids, Faults], ServerDialect]
+    http: HttpSide | None = None
 
 
 def _openai() -> Vendor:
@@ -55,7 +69,23 @@ def _openai() -> Vendor:
     )
 
 
-_VENDORS: Final[dict[str, Callable[[], Vendor]]] = {"openai": _openai}
+def _anthropic() -> Vendor:
+    from voicechatengine.providers.anthropic import server, server_checks  # noqa: PLC0415 - only when asked for
+
+    def dialect(handshake: Handshake, provider: Provider, ids: Ids, faults: Faults) -> ServerDialect:
+        return server.AnthropicServer(ids, overloaded_after=faults.overloaded_after)
+
+    return Vendor(
+        title="Anthropic",
+        path="",
+        refuse=server_checks.refuse,
+        rate_limited=server_checks.rate_limited,
+        dialect=dialect,
+        http=HttpSide(accept=server_checks.accept, overloaded=server_checks.overloaded),
+    )
+
+
+_VENDORS: Final[dict[str, Callable[[], Vendor]]] = {"openai": _openai, "anthropic": _anthropic}
 
 SIMULATORS: Final = tuple(_VENDORS)
 """The names of the vendors that can be simulated."""
