@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import audioop
 import io
+import os
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -116,6 +118,33 @@ def test_the_process_ends_with_its_input() -> None:
     assert [frame.kind for frame in served(mapping(frames.SETTINGS, voice="en-us"))] == [frames.READY]
 
 
+def test_the_process_speaks_refuses_and_goes_on() -> None:
+    heard, to_it = os.pipe()
+    from_it, answered = os.pipe()
+    wish = {"voice": "en-us", "rate": 175, "pitch": 50}
+    with (
+        os.fdopen(heard, "rb") as source,
+        os.fdopen(answered, "wb") as sink,
+        os.fdopen(from_it, "rb") as answers_,
+    ):
+        serving = threading.Thread(target=espeak_worker.serve, args=(source, sink))
+        serving.start()
+        with os.fdopen(to_it, "wb") as commands:
+            frames.write(commands, mapping(frames.SETTINGS, voice="en-us"))
+            frames.write(commands, mapping(frames.CANCEL, 1))
+            frames.write(commands, mapping(frames.BEGIN, 1, text=LONG, **wish))
+            frames.write(commands, mapping(frames.BEGIN, 2, text="Yes.", **wish | {"voice": "xx-yy"}))
+            frames.write(commands, mapping(frames.BEGIN, 3, text="Yes.", **wish))
+            found: list[tuple[bytes, int]] = []
+            while not found or found[-1] != (frames.END, 3):
+                frame = frames.read(answers_)
+                assert frame is not None
+                found.append((frame.kind, frame.job))
+        serving.join()
+    assert found[:3] == [(frames.READY, 0), (frames.END, 1), (frames.REFUSED, 2)]
+    assert set(found[3:-1]) == {(frames.AUDIO, 3)}
+
+
 def test_the_library_speaks_until_it_is_told_to_stop() -> None:
     heard: list[bytes] = []
 
@@ -127,4 +156,4 @@ def test_the_library_speaks_until_it_is_told_to_stop() -> None:
     espeak.speak(LONG, "en-us+f3", 175, 50)
     assert len(heard) == 3
     assert espeak.rate == FORMAT.sample_rate
-    assert {"en-us", "de", "pt-br"} <= set(espeak.languages())
+    assert {"en-us", "de", "pt-br"} <= set(espeak.voices)

@@ -72,26 +72,32 @@ class Espeak:
         )  # reads the voices: before, languages are not found by their names
         variants = Path(data, "voices", "!v")
         self.variants = sorted(path.name for path in variants.iterdir())
+        self.voices = self._listed()
 
-    def languages(self) -> list[str]:
-        """The languages that there are voices for."""
+    def _listed(self) -> dict[str, str]:
+        """The identifier of the voice of each language: by its language alone, the library does not find every one."""
         voices = self._library.espeak_ListVoices(None)
-        found: set[str] = set()
+        found: dict[str, str] = {}
         place = 0
         while voices[place]:
-            found.add(voices[place].contents.languages[1:].decode())  # a byte of priority comes first
+            voice = voices[place].contents
+            found.setdefault(
+                voice.languages[1:].decode(), voice.identifier.decode()
+            )  # after a byte of priority
             place += 1
-        return sorted(found)
+        return found
 
     def choose(self, voice: str) -> None:
         """Takes a voice: a language, perhaps with a variant (``en-us+f3``). Raises `Refusal` naming those that there are."""
         language, _, variant = voice.partition("+")
-        if self._library.espeak_SetVoiceByName(language.lower().replace("_", "-").encode()):
+        language = language.replace("_", "-")
+        name = self.voices.get(language.lower(), language)
+        if self._library.espeak_SetVoiceByName(name.encode()):
             raise Refusal(
                 f"no voice {voice!r}",
                 error="AudioError",
                 field="voice",
-                cure=f"use one of {', '.join(self.languages())}",
+                cure=f"use one of {', '.join(sorted(self.voices))}",
             )
         if variant and variant not in self.variants:
             raise Refusal(
@@ -101,7 +107,7 @@ class Espeak:
                 cure=f"use one of {', '.join(self.variants)}",
             )
         if variant:
-            self._library.espeak_SetVoiceByName(f"{language.lower().replace('_', '-')}+{variant}".encode())
+            self._library.espeak_SetVoiceByName(f"{name}+{variant}".encode())
 
     def speak(self, text: str, voice: str, rate: int, pitch: int) -> None:
         """Speaks until the end, or until `sound` says that it is enough."""
