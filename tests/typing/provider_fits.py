@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from typing import Any, assert_type
 
 from typing_extensions import Unpack
@@ -31,6 +31,19 @@ from voicechatengine.compose.failover import Failover
 from voicechatengine.compose.relay import Relay
 from voicechatengine.messages import AudioAppend, Command, Modality, Role
 from voicechatengine.provider import EventHandler
+from voicechatengine.providers.cascade import (
+    CascadeConfig,
+    CascadeProvider,
+    EnergyTurns,
+    Finished,
+    Heard,
+    ModelOutput,
+    Request,
+    SpeechToText,
+    TextToSpeech,
+    TurnDetector,
+    Words,
+)
 
 
 class Duck:
@@ -104,6 +117,43 @@ class Generous:
     def on_event(self, event_type: str, handler: object) -> None: ...
 
 
+class Piece:
+    """What every part of a cascade does; it inherits nothing of ours."""
+
+    format = AudioFormat(sample_rate=16_000)
+
+    async def open(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class Listens(Piece):
+    async def recognise(
+        self, audio: AsyncIterator[bytes], *, language: str | None = None, prompt: str | None = None
+    ) -> AsyncGenerator[Heard]:
+        yield Heard("words", final=True)
+
+
+class Answers(Piece):
+    async def reply(
+        self, request: Request, *, kept: Sequence[tuple[int, Any]] = ()
+    ) -> AsyncGenerator[ModelOutput]:
+        yield Words("Yes.")
+        yield Finished()
+
+
+class Speaks(Piece):
+    async def speak(
+        self, text: str, *, voice: str | None = None, language: str | None = None
+    ) -> AsyncGenerator[bytes]:
+        yield b""
+
+
+TURNS: TurnDetector = EnergyTurns()
+LISTENS: SpeechToText = Listens()
+SPEAKS: TextToSpeech = Speaks()
+
+
 FITTING: tuple[Provider, ...] = (
     Duck(),
     Generous(),
@@ -114,6 +164,8 @@ FITTING: tuple[Provider, ...] = (
     Recorded(Recorded(Duck(), "inner.jsonl"), "outer.jsonl"),
     Recorded(Replayed("session.jsonl"), "again.jsonl"),
     Replayed("session.jsonl", speed=0, check=True),
+    CascadeProvider(EnergyTurns(), Listens(), Answers(), Speaks(), config=CascadeConfig(voice="calm")),
+    CascadeProvider(None, None, Answers(), None),
     Relay(MockProvider()),
     Failover([Duck(), Generous, lambda: Relay(Duck())]),
     Failover((Failover([MockProvider]), Relay(Duck()))),
