@@ -169,6 +169,7 @@ class Line:
         self.keep = keep  # what the connections carried
         self.wires: list[Wire] = []
         self.delay_ms = 0
+        self.dial_ms = 0
         self.words_ms = 0
         self.ending = False
         self.happened: set[str] = set()
@@ -179,6 +180,8 @@ class Line:
         """From now on."""
         if kind == "delay":
             self.delay_ms = n
+        elif kind == "dial":
+            self.dial_ms = n
         elif kind == "words":
             self.words_ms = n
         else:
@@ -235,6 +238,7 @@ class Line:
 
     async def connect(self, endpoint: Endpoint) -> Transport:
         """A `Connector`."""
+        await asyncio.sleep(self.dial_ms / 1000)
         if self.take("refuse"):
             raise ConnectionError("the service is not there")
         if self.take("limit"):

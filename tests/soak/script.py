@@ -16,6 +16,7 @@ Faults, each ``(step, kind, n)``, armed when the step begins; -1 is before conne
     close                      the service closes it properly after n frames to the client
     delay                      each frame to the client is held back n ms during this step
     duplicate                  the n-th frame to the client that is no audio and no text comes twice
+    dial                       a connection takes n ms to be made, from now on
     words                      the words of what the user said come n ms late
     late                       when the client closes a connection, its frames go on coming for n ms
     error, garbage             the service says that something failed, or nonsense, after n frames to the client
@@ -102,6 +103,7 @@ def _fault(rng: random.Random, steps: int) -> Fault:
         ("delay", rng.randint(1, 150)),
         ("duplicate", few),
         ("late", rng.randint(10, 1_500)),
+        ("dial", rng.randint(50, 2_000)),
         ("words", rng.choice((300, 1_500, 6_000))),
         ("error", few),
         ("garbage", few),
