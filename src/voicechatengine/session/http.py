@@ -6,7 +6,7 @@ aiohttp's is in `aiohttp_http.py`; `http_stream.py` reads an answer as a stream.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
 from typing import Final, Protocol, TypeAlias
 
 import msgspec
@@ -69,29 +69,28 @@ class MemoryAnswer:
 
     def __init__(
         self,
-        chunks: Iterable[bytes] | AsyncIterator[bytes] = (),
+        chunks: Iterable[bytes] | AsyncGenerator[bytes] = (),
         status: int = 200,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         self.status: int = status
         self.headers: Mapping[str, str] = headers or {"content-type": "text/event-stream"}
         self.closed: bool = False
-        self._chunks = chunks
+        self._chunks: AsyncGenerator[bytes] = _each(chunks) if isinstance(chunks, Iterable) else chunks
 
-    async def chunks(self) -> AsyncGenerator[bytes]:
+    def chunks(self) -> AsyncGenerator[bytes]:
         """See `HttpAnswer.chunks`."""
-        if isinstance(self._chunks, AsyncIterator):
-            async for chunk in self._chunks:
-                yield chunk
-        else:
-            for chunk in self._chunks:
-                yield chunk
+        return self._chunks
 
     async def close(self) -> None:
         """See `HttpAnswer.close`."""
         self.closed = True
-        if isinstance(self._chunks, AsyncGenerator):
-            await self._chunks.aclose()
+        await self._chunks.aclose()
+
+
+async def _each(chunks: Iterable[bytes]) -> AsyncGenerator[bytes]:
+    for chunk in chunks:
+        yield chunk
 
 
 Answering: TypeAlias = Callable[[HttpRequest], Awaitable[HttpAnswer]]

@@ -4,5 +4,6 @@ from __future__ import annotations
 
 from voicechatengine.providers.anthropic.config import AnthropicConfig
 from voicechatengine.providers.anthropic.model import AnthropicModel
+from voicechatengine.providers.anthropic.provider import AnthropicProvider
 
-__all__ = ["AnthropicConfig", "AnthropicModel"]
+__all__ = ["AnthropicConfig", "AnthropicModel", "AnthropicProvider"]

@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 from urllib.parse import urlsplit, urlunsplit
 
+from msgspec import UNSET
+from msgspec.structs import replace
+
 from voicechatengine.errors import MessageError
-from voicechatengine.provider import ProviderConfig
+from voicechatengine.messages import Options
 from voicechatengine.providers.anthropic.request import check_vendor
 from voicechatengine.providers.anthropic.wire import PATH, VERSION
+from voicechatengine.providers.cascade.config import CascadeConfig
 
 URL: Final = "https://api.anthropic.com"
 MODEL: Final = "claude-haiku-5-5"
@@ -24,11 +28,11 @@ MIN_THINKING: Final = 1024  # tokens
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class AnthropicConfig(ProviderConfig):
+class AnthropicConfig(CascadeConfig):
     """A conversation with Claude through the Messages API.
 
     `api_key` falls back to ``ANTHROPIC_API_KEY``; it is required for Anthropic's own host. `url` is another server: a base
-    such as ``http://localhost:8080`` or a whole address. `max_tokens` bounds a reply (None: 4096); the API wants a figure.
+    such as ``http://localhost:8080`` or a whole address. Without `modalities` it speaks if it has a part for that, and else writes. `max_tokens` bounds a reply (None: 4096); the API wants a figure.
     `thinking` is the API's own setting, such as ``{"type": "adaptive"}``. `version` is its date. `vendor` takes other fields of
     the request, such as ``{"output_config": {"effort": "low"}}``; an ``anthropic-beta`` goes into `headers`. Raises
     `MessageError` naming the field for what the API does not have.
@@ -36,6 +40,8 @@ class AnthropicConfig(ProviderConfig):
 
     KEY_VARIABLES: ClassVar[tuple[str, ...]] = ("ANTHROPIC_API_KEY",)
 
+    name: str = "anthropic"
+    images: bool = True
     model: str | None = MODEL
     max_tokens: int | None = MAX_TOKENS
     thinking: Mapping[str, Any] | None = None
@@ -47,6 +53,10 @@ class AnthropicConfig(ProviderConfig):
         if self.thinking is not None:
             _check_thinking(self.thinking, self.max_tokens or MAX_TOKENS)
         address(self.url)
+
+    def options(self) -> Options:
+        """The session's first options. The model is not one of them: it is the part's."""
+        return replace(super().options(), model=UNSET)
 
     def fields(self) -> dict[str, Any]:
         """The request's fields of the service's own."""
