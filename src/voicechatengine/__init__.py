@@ -62,6 +62,7 @@ if TYPE_CHECKING:
     from voicechatengine.engine.engine import Reply, VoiceEngine
     from voicechatengine.engine.telemetry import Telemetry
     from voicechatengine.engine.tools import FunctionTool
+    from voicechatengine.providers.anthropic import AnthropicConfig, AnthropicProvider
     from voicechatengine.providers.mock import MockConfig, MockProvider
     from voicechatengine.providers.openai import OpenAIConfig, OpenAIProvider
 
@@ -74,6 +75,8 @@ _LAZY = {
     "BargeIn": "voicechatengine.engine.bargein",
     "FunctionTool": "voicechatengine.engine.tools",
     "Telemetry": "voicechatengine.engine.telemetry",
+    "AnthropicProvider": "voicechatengine.providers.anthropic",
+    "AnthropicConfig": "voicechatengine.providers.anthropic",
     "MockProvider": "voicechatengine.providers.mock",
     "MockConfig": "voicechatengine.providers.mock",
     "OpenAIProvider": "voicechatengine.providers.openai",
@@ -94,6 +97,8 @@ def __dir__() -> list[str]:
 
 
 __all__ = [
+    "AnthropicConfig",
+    "AnthropicProvider",
     "AudioChunk",
     "AudioError",
     "AudioFormat",
