@@ -39,6 +39,7 @@ from voicechatengine import (
     TurnDetection,
     Usage,
     UsageReport,
+    VoiceEngine,
 )
 from voicechatengine.messages import (
     AudioPart,
@@ -785,6 +786,54 @@ async def test_a_turn_of_more_than_ten_minutes_is_cut_and_told():
         await provider.send_message(Send.ACTIVITY_END, {})
         await listener.until(ResponseCompleted)
     assert [error.code for error in listener.all(ErrorInfo)] == ["audio_too_long"]
+
+
+async def test_a_turn_that_was_not_understood_is_answered_with_the_next_one():
+    """While more words are awaited, one failure fails nothing."""
+    llm = Llm("Yes.")
+    stt = Stt(OSError("broken"), "two", delay=1.2)
+    provider = cascade(
+        stt, llm, turns=EnergyTurns(silence_ms=300), turn_detection=TurnDetection(interrupt_response=False)
+    )
+    async with talking(provider) as listener:
+        await say(provider, 400, -500, 400, -500)
+        await listener.until(ResponseCompleted)
+    assert [item.text for item in llm.requests[-1].history] == ["two"]
+    assert [done.status for done in listener.all(ResponseCompleted)] == ["completed"]
+
+
+async def test_a_voice_that_does_not_come_free_is_a_time_limit():
+    """A reply beside waits for the one that speaks, and not for ever."""
+    provider = cascade(llm=Llm(STORY, STORY), tts=Tts(delay=4), speech_s=5)
+    async with talking(provider) as listener:
+        await provider.create_response()
+        await listener.until(AudioChunk)
+        await provider.send_message(Send.RESPONSE_CREATE, ResponseCreate(out_of_band=True))
+        await listener.until(ResponseCompleted)
+    assert listener.all(ErrorInfo)[0].code == "speech_timeout"
+
+
+async def test_a_part_that_cannot_be_closed_keeps_no_other_from_closing(caplog):
+    """It is logged."""
+
+    class Stuck(Llm):
+        async def close(self) -> None:
+            raise OSError("stuck")
+
+    tts = Tts()
+    provider = cascade(llm=Stuck(), tts=tts)
+    await provider.connect()
+    await provider.disconnect()
+    assert not tts.is_open
+    assert "Stuck could not be closed" in caplog.text
+
+
+async def test_an_engine_talks_to_it_as_to_any_provider():
+    """A question and an answer, with its sound."""
+    async with VoiceEngine(cascade(Stt(), Llm("It is noon."), Tts())) as engine:
+        reply = await engine.ask("What time is it?")
+    assert reply.text == "It is noon."
+    assert reply.audio
 
 
 # ------------------------------------------------------------------ what it can do
