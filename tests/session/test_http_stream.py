@@ -159,3 +159,25 @@ async def test_closing_it_early_aborts_the_answer():
     async with aclosing(Server(answer).ask()) as asked:
         assert await anext(asked) == "a"
     assert answer.closed
+
+
+class Lines(Letters):
+    """Has said all when its bytes end."""
+
+    def end(self) -> Iterator[str]:
+        yield "|"
+
+
+async def test_an_answer_may_say_that_it_is_whole_by_its_end():
+    http = Server(MemoryAnswer([b"ab"])).http
+    backoff = Backoff(Retry(), random.Random(1))
+    asked = stream(http, ASKED, Lines, backoff=backoff, clock=loop_clock(), patience=5.0)
+    assert await told(asked) == "ab|"
+
+
+async def test_a_connection_that_breaks_after_all_was_said_costs_no_word():
+    async def broken() -> AsyncIterator[bytes]:
+        yield b"a."
+        raise ConnectionError("lost", code=CUT)
+
+    assert await told(Server(MemoryAnswer(broken())).ask()) == "a."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from anthropic.types import TextDelta
 from anthropic_stream import FULL, PING, begin, call, delta, end, stop, thought, words
@@ -64,6 +66,24 @@ def test_what_was_thought_is_kept_as_it_came_with_the_turn_around_it():
     assert thinking == {"type": "thinking", "thinking": "A city, so…", "signature": "c2ln"}
     assert redacted == {"type": "redacted_thinking", "data": "b3BhcXVl"}
     assert weather["input"] == {"city": "London"}
+
+
+def test_a_block_may_begin_with_words_and_what_other_blocks_hold_is_kept_too():
+    """Tools of the service's own write their input as a call's is written."""
+    search = {"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}
+    query = {"type": "input_json_delta", "partial_json": '{"q":1}'}
+    started = [
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "Well: "}},
+        {"type": "content_block_stop", "index": 0},
+        {"type": "content_block_start", "index": 1, "content_block": search},
+        {"type": "content_block_delta", "index": 1, "delta": query},
+        {"type": "content_block_stop", "index": 1},
+    ]
+    told = b"".join(f"data: {json.dumps(event)}\n\n".encode() for event in started)
+    said, finished = folded(begin() + thought("hm", 2) + told + end())
+    assert said == Words("Well: ")
+    assert isinstance(finished, Finished)
+    assert finished.keep[1:] == [{"type": "text", "text": "Well: "}, {**search, "input": {"q": 1}}]
 
 
 def test_nothing_is_kept_of_a_reply_without_thoughts():
