@@ -828,6 +828,29 @@ async def test_a_part_that_cannot_be_closed_keeps_no_other_from_closing(caplog):
     assert "Stuck could not be closed" in caplog.text
 
 
+async def test_a_part_that_does_not_stop_holds_nobody_up(caplog):
+    """The session is over in time, and the log says what goes on."""
+
+    class Stubborn(Llm):
+        async def reply(self, request, *, kept=()):
+            try:
+                await asyncio.sleep(60)
+            finally:
+                await asyncio.sleep(5)
+            yield Finished()
+
+    provider = cascade(llm=Stubborn())
+    async with talking(provider) as listener:
+        await provider.create_response()
+        await listener.until(ResponseStarted)
+        began = asyncio.get_running_loop().time()
+        await asyncio.sleep(1)
+        await provider.disconnect()
+        assert asyncio.get_running_loop().time() - began < 4
+    assert "did not stop in time: cascade model" in caplog.text
+    await asyncio.sleep(10)
+
+
 async def test_an_engine_talks_to_it_as_to_any_provider():
     """A question and an answer, with its sound."""
     async with VoiceEngine(cascade(Stt(), Llm("It is noon."), Tts())) as engine:

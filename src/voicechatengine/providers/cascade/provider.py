@@ -7,9 +7,10 @@ it; it knows no vendor and opens no socket of its own.
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from typing_extensions import Unpack
 
@@ -51,6 +52,8 @@ from voicechatengine.providers.cascade.session import Session
 from voicechatengine.providers.cascade.together import Parts
 from voicechatengine.session.clock import loop_clock
 from voicechatengine.session.hub import Hub
+
+log: Final = logging.getLogger("voicechatengine")
 
 
 def random_id(kind: str) -> str:
@@ -132,7 +135,10 @@ class CascadeProvider:
             self._become(ConnectionState.DISCONNECTED)
         try:
             if tasks:
-                await asyncio.wait(tasks, timeout=self.config.timeouts.close)
+                _, left = await asyncio.wait(tasks, timeout=self.config.timeouts.close)
+                if left:
+                    names = ", ".join(sorted(task.get_name() for task in left))
+                    log.warning("parts of %s did not stop in time: %s", self.config.name, names)
             if connected:
                 await self._parts.close(self.config.timeouts.close)
         finally:
