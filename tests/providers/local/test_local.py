@@ -12,7 +12,14 @@ import pytest
 
 from voicechatengine.audio.wav import read_wav
 from voicechatengine.errors import ConnectionError, MessageError
-from voicechatengine.events import AudioChunk, InputTranscript, ProviderEvent, ResponseCompleted, TextChunk
+from voicechatengine.events import (
+    AudioChunk,
+    InputTranscript,
+    ProviderEvent,
+    ResponseCompleted,
+    SpeechStarted,
+    TextChunk,
+)
 from voicechatengine.providers import local
 from voicechatengine.providers.cascade import CascadeProvider
 from voicechatengine.providers.local import LocalConfig, LocalProvider
@@ -73,6 +80,20 @@ async def test_a_written_question_has_an_answer() -> None:
         await provider.create_response()
         found = await until_answered(events)
     assert "".join(data.text for data in found if isinstance(data, TextChunk)) == "6 times 7 is 42."
+
+
+async def test_a_session_can_be_opened_again() -> None:
+    need_extra()
+    provider = LocalProvider()
+    _, audio = read_wav(QUESTION)
+    for _ in range(2):
+        await provider.connect()
+        events = provider.events()
+        await provider.send_audio(audio + bytes(32_000))
+        found = await until_answered(events)
+        began = next(data.position_ms for data in found if isinstance(data, SpeechStarted))
+        await provider.disconnect()
+        assert abs(began - 510) < 150
 
 
 async def test_an_unknown_voice_is_told_by_connect_with_those_that_there_are() -> None:

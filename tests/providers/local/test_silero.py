@@ -64,6 +64,14 @@ async def test_a_reset_forgets_speech_and_goes_on_counting() -> None:
     assert turns.hear(bytes(4 * WINDOW)) == [Turn("began", 2 * WINDOW_MS)]
 
 
+async def test_a_detector_that_is_opened_again_begins_anew() -> None:
+    turns = scripted([1, 1, 1, 1], padding_ms=0)
+    for _ in range(2):
+        await turns.open()
+        assert turns.hear(bytes(4 * WINDOW + 2)) == [Turn("began", 0.0)]
+        await turns.close()
+
+
 async def test_how_audio_is_cut_changes_nothing() -> None:
     likelihoods = [0, 1, 1, 1, 0, 0, 0, 0]
     turns = scripted(likelihoods, silence_ms=96)

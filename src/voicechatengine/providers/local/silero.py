@@ -76,9 +76,11 @@ class SileroTurns:
         return FORMAT
 
     async def open(self) -> None:
-        """Loads the network, in a thread. Raises `AudioError` where the package is not installed."""
+        """Loads the network, in a thread, and begins a new stream. Raises `AudioError` where the package is not installed."""
         if self._network is None:
             self._network = await asyncio.to_thread(self._load)
+            self._rest, self._heard_ms = b"", 0.0
+            self.reset()
 
     async def close(self) -> None:
         """Lets go of the network; idempotent."""
