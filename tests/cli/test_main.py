@@ -52,7 +52,11 @@ def call(capsys):
     [
         ("", 2, "COMMAND"),
         ("sing", 2, "invalid choice"),
-        ("talk --provider nobody --text Hi", 2, "use openai, local, mock, or package.module:factory"),
+        (
+            "talk --provider nobody --text Hi",
+            2,
+            "use openai, anthropic, local, mock, or package.module:factory",
+        ),
         ("talk --provider nowhere.at_all:f --text Hi", 2, "cannot be imported"),
         ("talk --provider factories: --text Hi", 2, "names no factory"),
         ("talk --provider :f --text Hi", 2, "names no factory"),
@@ -165,9 +169,9 @@ def test_providers_as_a_table(call):
     code, output, _ = call("providers")
     assert code == 0
     lines = output.splitlines()
-    assert lines[0].split() == ["capability", "openai", "local", "mock"]
-    assert ["text_input", "yes", "yes", "yes"] in [line.split() for line in lines]
-    assert ["resumption", "no", "no", "yes"] in [line.split() for line in lines]
+    assert lines[0].split() == ["capability", "openai", "anthropic", "local", "mock"]
+    assert ["text_input", "yes", "yes", "yes", "yes"] in [line.split() for line in lines]
+    assert ["resumption", "no", "no", "no", "yes"] in [line.split() for line in lines]
     assert "g711_ulaw 8 kHz" in output
 
 

@@ -29,6 +29,12 @@ class Entry(NamedTuple):
 
 PROVIDERS: Final[dict[str, Entry]] = {
     "openai": Entry("voicechatengine.providers.openai", "OpenAIConfig", "OpenAIProvider"),
+    "anthropic": Entry(
+        "voicechatengine.providers.anthropic",
+        "AnthropicConfig",
+        "AnthropicProvider",
+        {"modalities": ("audio",)},
+    ),
     "local": Entry("voicechatengine.providers.local", "LocalConfig", "LocalProvider", local=True),
     "mock": Entry(
         "voicechatengine.providers.mock", "MockConfig", "MockProvider", {"detect_turns": True}, local=True
