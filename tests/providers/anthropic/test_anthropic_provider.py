@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from anthropic_stream import FULL, begin, end, words
 
 from voicechatengine import ConnectionError, MessageError, MockConfig, MockProvider, VoiceEngine
 from voicechatengine.audio.format import AudioFormat
@@ -17,6 +19,7 @@ from voicechatengine.messages import Image, MessageType, Tool, ToolResult
 from voicechatengine.provider import Provider, Retry
 from voicechatengine.providers.anthropic import AnthropicConfig, AnthropicProvider
 from voicechatengine.providers.mock import MockReply
+from voicechatengine.session.http import HttpAnswer, HttpRequest, MemoryAnswer, MemoryHttp
 from voicechatengine.simulators import Faults, Simulator, memory_http, simulator
 from voicechatengine.simulators.vendors import vendor
 
@@ -198,3 +201,32 @@ async def test_a_conversation_over_real_sockets():
             for text in ("One", "Two"):
                 assert (await engine.ask(text)).text == f"I am the Anthropic simulator. You said: {text}"
     assert len(sim.connections) == 2
+
+
+async def test_thoughts_go_back_verbatim_with_the_call_that_they_led_to():
+    """The service requires it: a call without its thoughts is a 400."""
+    answers = [MemoryAnswer([FULL]), MemoryAnswer([begin() + words("It is foggy.") + end()])]
+
+    async def answer(request: HttpRequest) -> HttpAnswer:
+        return answers.pop(0)
+
+    http = MemoryHttp(answer)
+    provider = AnthropicProvider(AnthropicConfig(api_key="k", tools=(WEATHER,)), http=http)
+    events = provider.events()
+    await provider.connect()
+    await provider.send_text("And in London?")
+    await provider.create_response()
+    for call in [data for data in await until_done(events) if isinstance(data, ToolCall)]:
+        await provider.send_message(MessageType.TOOL_RESULT, ToolResult(call.call_id, "foggy"))
+    await provider.create_response()
+    assert said(await until_done(events)) == "It is foggy."
+    await provider.disconnect()
+    _, turn, results = json.loads(http.requests[1].body)["messages"]
+    assert turn["content"] == [
+        {"type": "thinking", "thinking": "A city, so…", "signature": "c2ln"},
+        {"type": "redacted_thinking", "data": "b3BhcXVl"},
+        {"type": "text", "text": "Let me look: naïve ✓"},
+        {"id": "toolu_1", "input": {"city": "London"}, "name": "get_weather", "type": "tool_use"},
+        {"id": "toolu_2", "input": {}, "name": "get_time", "type": "tool_use"},
+    ]
+    assert [result["tool_use_id"] for result in results["content"]] == ["toolu_1", "toolu_2"]

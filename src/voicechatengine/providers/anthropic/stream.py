@@ -130,7 +130,7 @@ class MessageFold:
             status,
             None if status == "completed" else self._stop or "unknown",
             _usage(self._usage),
-            self._whole if thought else None,
+            [_asked_back(block) for block in self._whole] if thought else None,
         )
 
     def _count(self, usage: wire.Usage) -> None:
@@ -144,6 +144,13 @@ def _object(text: str) -> dict[str, Any] | None:
         return _decode_object(text)
     except msgspec.DecodeError:
         return None
+
+
+def _asked_back(block: wire.Block) -> wire.Block:
+    """A block as a request may hold it: thoughts exactly as they came, others without the nulls that only answers have."""
+    if block.get("type") in wire.THINKING:
+        return block
+    return {name: value for name, value in block.items() if value is not None}
 
 
 def _read(data: str) -> wire.StreamEvent | None:
