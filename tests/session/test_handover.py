@@ -118,6 +118,21 @@ async def test_what_is_said_while_the_next_session_is_opened_makes_it_wait_for_t
     await provider.disconnect()
 
 
+async def test_options_that_change_while_the_next_session_is_opened_are_not_lost():
+    far = FarEnd()
+    provider, events = await connected(far)
+    far.greet = False
+    await far.calls[0].say("expiring", seconds_left=60)
+    second = await far.call(2)
+    await provider.update_session(instructions="Be brief.")
+    await second.say("created", id="late")
+    assert await second.ended() == Close(1000)
+    far.greet = True
+    await until(events, "reconnected")
+    assert len(far.calls) == 3
+    await provider.disconnect()
+
+
 async def test_a_next_session_that_cannot_be_opened_is_tried_again_and_the_old_one_serves_on():
     far = FarEnd()
     provider, events = await connected(far)

@@ -476,7 +476,8 @@ class Runtime(Generic[C]):
             return
         self._next = None
         now = self._clock()
-        if not self._fits(old, now) or connection.restore.history != self._conversation.items():
+        restored = (connection.restore.history, connection.restore.options)
+        if not self._fits(old, now) or restored != (self._conversation.items(), self._options):
             self._hand_over.put_off(now)
             link.hang_up(Close(1000))
             self._look_at_hand_over()
