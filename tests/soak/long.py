@@ -25,7 +25,7 @@ SPEECH_MS, WORDS = 1_600, 24
 
 @dataclass
 class Report:
-    """`memory_kb` is what Python holds at the end of each hour, without what is told as history; `items` are the history's."""
+    """`memory_kb` is what Python holds towards the end of each hour, when the history has so many `items`."""
 
     hours: float
     turns: int = 0
@@ -38,9 +38,11 @@ class Report:
     memory_kb: list[float] = field(default_factory=list)
     items: list[int] = field(default_factory=list)
 
-    def growth_kb(self) -> list[float]:
-        """Kilobytes more at the end of each hour than at the end of the one before, from the second hour on."""
-        return [after - before for before, after in zip(self.memory_kb, self.memory_kb[1:], strict=False)]
+    def growth(self) -> list[float]:
+        """Bytes that each item of history costs, hour by hour from the second on: in all folds, at both ends of the wire."""
+        grown = [after - before for before, after in zip(self.memory_kb, self.memory_kb[1:], strict=False)]
+        items = [after - before for before, after in zip(self.items, self.items[1:], strict=False)]
+        return [kb * 1000 / count for kb, count in zip(grown, items, strict=True)]
 
 
 class _Long:
@@ -102,7 +104,8 @@ class _Long:
             self._provider.on_event(kind, self._take)
         async with VoiceEngine(self._provider) as engine:
             running = asyncio.ensure_future(engine.run(self._mouth, self._ear, half_duplex=False))
-            ends = [(hour + 1) * 3_600.0 for hour in range(int(report.hours))]
+            ends = [hour * 3_600.0 - LIMIT_S for hour in range(1, int(report.hours) + 1)]
+            handed_over = 0
             while loop.time() < report.hours * 3_600 and not running.done():
                 before = self._ear.heard_ms
                 speaking = asyncio.ensure_future(self._mouth.speak(SPEECH_MS))
@@ -118,9 +121,11 @@ class _Long:
                     report.trouble.append(f"turn {report.turns} was not answered whole")
                 while self._simulator.connections and self._simulator.connections[0].ended is not None:
                     self._simulator.connections.popleft()  # the service keeps what clients sent for tests
-                if ends and loop.time() >= ends[0]:
+                # Just after a hand-over, so that it is always a session as young whose frames the service keeps.
+                if ends and loop.time() >= ends[0] and report.hand_overs > handed_over:
                     ends.pop(0)
                     self._weigh(len(engine.history))
+                handed_over = report.hand_overs
             self._mouth.end()
             await running
         await self._simulator.stop()

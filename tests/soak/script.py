@@ -100,7 +100,7 @@ def _fault(rng: random.Random, steps: int) -> Fault:
         ("drop_received", rng.choice((few, many, 2 * many))),
         ("drop_sent", few),
         ("close", rng.choice((few, many))),
-        ("delay", rng.randint(1, 150)),
+        ("delay", rng.randint(1, 60)),  # of a whole reply it makes a second
         ("duplicate", few),
         ("late", rng.randint(10, 1_500)),
         ("dial", rng.randint(50, 2_000)),

@@ -17,7 +17,9 @@ from .script import generate
 EVERY_S = 10.0  # a line of progress
 SHOWN = 10  # failing seeds that are made small: it takes a while
 GAP_S = 0.02
-GROWTH_KB = 400.0  # an hour, history included: some 350 turns of two items, and what Python keeps for each
+ITEM_BYTES = (
+    5_000  # of memory for an item of history, in all folds and at both ends: its words, and no sound (400 kB)
+)
 
 
 def _one(seed: int) -> tuple[int, list[str]]:
@@ -50,11 +52,11 @@ def hours(count: float) -> list[str]:
     """One conversation of so many virtual hours; what is wrong with it."""
     print(f"{count:g} virtual hours under a limit of {long.LIMIT_S / 60:g} minutes ...", flush=True)
     found = long.hold(count, measure=True)
-    growth = found.growth_kb()
+    growth = found.growth()
     print(
         f"{found.turns} turns, {found.heard_s:.0f} s heard, {found.hand_overs} hand-overs ({found.restored} with all"
-        f" restored), longest gap {found.worst_gap_s * 1000:.1f} ms, growth an hour"
-        f" {', '.join(f'{kb:.0f}' for kb in growth)} kB with {found.items} items of history",
+        f" restored), longest gap {found.worst_gap_s * 1000:.1f} ms, {found.items} items of history after each"
+        f" hour, and {', '.join(f'{size:.0f}' for size in growth)} bytes of memory more for each item",
         flush=True,
     )
     wrong = list(found.trouble)
@@ -62,7 +64,7 @@ def hours(count: float) -> list[str]:
         wrong.append(f"a gap of {found.worst_gap_s * 1000:.1f} ms")
     if found.hand_overs < int(count * 5.5) or found.restored != found.hand_overs:
         wrong.append(f"{found.hand_overs} hand-overs, {found.restored} restored")
-    wrong += [f"{kb:.0f} kB more in an hour" for kb in growth if kb > GROWTH_KB]
+    wrong += [f"{size:.0f} bytes more for each item of history" for size in growth if size > ITEM_BYTES]
     return wrong
 
 
