@@ -8,7 +8,13 @@ class Segment:
     text: str
 
 class WhisperModel:
-    def __init__(self, model_size_or_path: str, device: str = "auto", *, compute_type: str = "default") -> None: ...
+    def __init__(
+        self, model_size_or_path: str, device: str = "auto", *, compute_type: str = "default"
+    ) -> None: ...
     def transcribe(
-        self, audio: npt.NDArray[np.float32], language: str | None = None, *, initial_prompt: str | None = None
+        self,
+        audio: npt.NDArray[np.float32],
+        language: str | None = None,
+        *,
+        initial_prompt: str | None = None,
     ) -> tuple[Iterable[Segment], object]: ...

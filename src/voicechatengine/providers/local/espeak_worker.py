@@ -71,8 +71,8 @@ class Espeak:
             None
         )  # reads the voices: before, languages are not found by their names
         variants = Path(data, "voices", "!v")
-        self.variants = sorted(path.name for path in variants.iterdir())
-        self.voices = self._listed()
+        self.variants: list[str] = sorted(path.name for path in variants.iterdir())
+        self.voices: dict[str, str] = self._listed()
 
     def _listed(self) -> dict[str, str]:
         """The identifier of the voice of each language: by its language alone, the library does not find every one."""
