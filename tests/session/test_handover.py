@@ -13,8 +13,9 @@ from voicechatengine import AudioFormat, ConnectionError, Timeouts
 from voicechatengine.conversation import Conversation
 from voicechatengine.events import ResponseCompleted, ResponseStarted, SessionExpiring, SpeechStarted
 from voicechatengine.messages import ResponseCreate
-from voicechatengine.session.dialect import Close, Restore
+from voicechatengine.session.dialect import Close, Endpoint, Restore
 from voicechatengine.session.handover import AGAIN_S, URGENT_S, HandOver
+from voicechatengine.session.transport import Transport
 from voicechatengine.session.utterance import Utterance
 
 
@@ -155,6 +156,32 @@ async def test_a_cut_while_the_next_session_is_opened_is_an_outage_like_any_othe
     seen = await until(events, "reconnected")
     assert "reconnecting" in [event.type for event in seen]
     await far.calls[1].ended()
+    await provider.disconnect()
+
+
+async def test_a_cut_of_the_new_session_is_seen_while_the_old_one_still_says_goodbye():
+    class Slow:
+        def __init__(self, inner: Transport) -> None:
+            self.pump, self.send, self._close = inner.pump, inner.send, inner.close
+
+        async def close(self, close: Close, /) -> None:
+            await asyncio.sleep(1.5)
+            await self._close(close)
+
+    async def dial(endpoint: Endpoint) -> Transport:
+        near = await far(endpoint)
+        return near if len(far.calls) > 1 else Slow(near)
+
+    far = FarEnd()
+    provider = toy(dial)
+    events = provider.events()
+    await provider.connect()
+    await far.calls[0].say("expiring", seconds_left=60)
+    await until(events, "reconnected")
+    begun = asyncio.get_running_loop().time()
+    far.calls[1].near.cut()
+    await until(events, "reconnecting")
+    assert asyncio.get_running_loop().time() == begun
     await provider.disconnect()
 
 

@@ -108,6 +108,7 @@ class Runtime(Generic[C]):
         self._link: Link[Command, Event] | None = None  # there while commands can go straight to the dialect
         self._current: Connection[C] | None = None  # being set up, or at work
         self._next: Connection[C] | None = None  # being opened, to take over
+        self._succession: asyncio.Future[None] | None = None  # done when it has
         self._tasks: dict[Connection[C], asyncio.Task[ConnectionError]] = {}
         self._held = Held()
         self._unsent_audio = 0  # bytes since the link was last idle
@@ -313,6 +314,7 @@ class Runtime(Generic[C]):
                 self._current = self._open(restore)
                 last, cause = await self._over(self._current)
                 if self._stopping or self._ready is not None:  # asked for, or connect() tells it
+                    await self._close_all()
                     self._end(ConnectionState.DISCONNECTED, cause)
                     return
                 now = self._clock()
@@ -323,6 +325,7 @@ class Runtime(Generic[C]):
                 fatal = self._fatal is not None or isinstance(cause, AuthenticationError)
                 delay = None if fatal else backoff.next_delay(now, wait)
                 if delay is None:
+                    await self._close_all()
                     self._give_up(cause, backoff.attempt)
                     return
                 if self._state is not ConnectionState.RECONNECTING:
@@ -355,9 +358,11 @@ class Runtime(Generic[C]):
         """Waits until the session is over, through any hand-over; gives the connection that was at work last, and the cause."""
         while True:
             task = self._tasks[current]
-            await asyncio.wait([task])
+            self._succession = asyncio.get_running_loop().create_future()
+            # One that was handed over may take its time to close: its successor is what counts from then on.
+            await asyncio.wait([task, self._succession], return_when=asyncio.FIRST_COMPLETED)
             if self._current is current:
-                await self._close_all()
+                await self._close([current, self._next])
                 cause = (
                     ConnectionError("disconnected", fault="application") if self._stopping else task.result()
                 )
@@ -378,13 +383,17 @@ class Runtime(Generic[C]):
             self._look_at_hand_over()
 
     async def _close_all(self) -> None:
-        """Ends every connection; what the one at work still tells is heard."""
+        """Ends every connection, also those that say goodbye; what the one at work still tells is heard."""
+        await self._close(list(self._tasks))
+
+    async def _close(self, connections: Sequence[Connection[C] | None]) -> None:
+        """Ends these connections, and with them the session."""
         self._link = self._next = None
-        tasks = list(self._tasks.values())
+        tasks = [self._tasks[each] for each in connections if each is not None and each in self._tasks]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._tasks.clear()
+        self._tasks = {each: task for each, task in self._tasks.items() if task not in tasks}
         self._current = None
 
     def _emit(self, connection: Connection[C], data: Event) -> None:
@@ -484,6 +493,8 @@ class Runtime(Generic[C]):
             return
         outage = take_stock(old.snapshot(), self._options, self._conversation, self._utterance)
         self._current, self._link = connection, link
+        if self._succession is not None and not self._succession.done():
+            self._succession.set_result(None)
         self._utterance = self._new_utterance()
         old.link.hang_up(Close(1000))
         self._hub.session_id = session.session_id
