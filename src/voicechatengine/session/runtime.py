@@ -360,7 +360,8 @@ class Runtime(Generic[C]):
             task = self._tasks[current]
             self._succession = asyncio.get_running_loop().create_future()
             # One that was handed over may take its time to close: its successor is what counts from then on.
-            await asyncio.wait([task, self._succession], return_when=asyncio.FIRST_COMPLETED)
+            either: list[asyncio.Future[Any]] = [task, self._succession]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if self._current is current:
                 await self._close([current, self._next])
                 cause = (
