@@ -11,10 +11,16 @@ from toy import FarEnd, toy
 
 from voicechatengine import AudioFormat, ConnectionError, Timeouts
 from voicechatengine.conversation import Conversation
-from voicechatengine.events import ResponseCompleted, ResponseStarted, SessionExpiring, SpeechStarted
+from voicechatengine.events import (
+    ItemAdded,
+    ResponseCompleted,
+    ResponseStarted,
+    SessionExpiring,
+    SpeechStarted,
+)
 from voicechatengine.messages import ResponseCreate
 from voicechatengine.session.dialect import Close, Endpoint, Restore
-from voicechatengine.session.handover import AGAIN_S, URGENT_S, HandOver
+from voicechatengine.session.handover import AGAIN_S, LAST_S, URGENT_S, HandOver
 from voicechatengine.session.transport import Transport
 from voicechatengine.session.utterance import Utterance
 
@@ -246,3 +252,16 @@ def test_a_reply_that_is_owed_or_a_turn_that_is_not_confirmed_is_no_pause():
     hand_over.put_off(10)
     assert not hand_over.due(10)
     assert hand_over.wakes_at(10) == 10 + AGAIN_S
+
+
+def test_words_are_waited_for_longer_than_speech_but_not_beyond_the_end():
+    """Found by the soak: near the end, words that were only late were given up for lost."""
+    hand_over, form = HandOver(None), AudioFormat()
+    hand_over.begun(0)
+    hand_over.received(SessionExpiring(60), 0)
+    conversation = Conversation(form)
+    conversation.apply(ItemAdded("u1", "user", kind="speech"))
+    quiet = Utterance(form, manual=False)
+    assert not hand_over.wanted(60 - URGENT_S, Restore(), quiet, conversation)
+    assert hand_over.wakes_at(60 - URGENT_S) == 60 - LAST_S
+    assert hand_over.wanted(60 - LAST_S, Restore(), quiet, conversation)

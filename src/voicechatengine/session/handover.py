@@ -1,12 +1,13 @@
 """When a session is handed over to a new one before the vendor ends it: at a pause, and not later than it must be. Pure.
 
 A pause is a moment at which nothing is under way that a new session would not know: no reply is open or owed, nobody speaks, and
-the words of everything said have come. Close to the end it is enough that no reply is open: an utterance that is under way
-is said again, whole, to the new session.
+the words of everything said have come. Close to the end speech is no reason to wait any more: an utterance that is under way
+is said again, whole, to the new session. At the very end words that have not come are none either.
 """
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 from voicechatengine.conversation import Conversation
@@ -15,6 +16,7 @@ from voicechatengine.session.dialect import Restore
 from voicechatengine.session.utterance import Utterance
 
 URGENT_S: Final = 20.0  # so long before the end, speech is no reason to wait any more
+LAST_S: Final = 3.0  # so long before the end, words that have not come are none either
 AGAIN_S: Final = 5.0  # after a new session could not be opened, or was not needed in time
 
 
@@ -55,9 +57,9 @@ class HandOver:
         """When to ask `wanted` again, if nothing happens until then; None: never."""
         if self._due is None:
             return None
-        urgent = None if self._end is None else self._end - URGENT_S
-        times = (self._due, self._not_before, urgent)
-        return min((time for time in times if time is not None and time > now), default=None)
+        ends = () if self._end is None else (self._end - URGENT_S, self._end - LAST_S)
+        times = (self._due, self._not_before, *ends)
+        return min((time for time in times if time > now), default=None)
 
     def wanted(self, now: float, owed: Restore, utterance: Utterance, conversation: Conversation) -> bool:
         """Whether a new session is to be opened now, or taken into use if it is open. `owed` is the dialect's snapshot."""
@@ -65,5 +67,7 @@ class HandOver:
             return False
         if owed.reply_owed is not None or utterance.commit_due:
             return False
-        urgent = self._end is not None and now >= self._end - URGENT_S
-        return urgent or (utterance.quiet and not conversation.wordless())
+        left = math.inf if self._end is None else self._end - now
+        # The words of what is being said now are not waited for: it is said again.
+        waits_for_words = any(item != utterance.item_id for item in conversation.wordless())
+        return left <= LAST_S or (not waits_for_words and (left <= URGENT_S or utterance.quiet))
