@@ -43,9 +43,6 @@ def broken(evidence: Evidence) -> list[str]:
 
 def _end(e: Evidence) -> Iterator[str]:
     """A whole conversation, or one clear error; no error that nothing explains."""
-    for each in e.hand_overs:
-        if each.attempts == 0 and each.missing:  # there was time enough to wait for a better moment
-            yield f"a hand-over lost {each.missing}"
     states = [change.state.value for change in e.states]
     fatal = [error for error in e.errors if not error.recoverable]
     if len(fatal) > 1:

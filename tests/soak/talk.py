@@ -34,6 +34,7 @@ from voicechatengine.messages import Item, MessageItem, ToolResultItem
 from voicechatengine.provider import Limits, Timeouts
 from voicechatengine.providers.mock import MockCall, MockReply, MockTurn
 from voicechatengine.session.grammar import Grammar
+from voicechatengine.session.handover import URGENT_S
 from voicechatengine.simulators import Faults, Simulator
 from voicechatengine.simulators.vendors import vendor
 
@@ -176,6 +177,7 @@ class Follower:
         self.answered = 0  # replies that began or could not
         self.turns = 0  # ends of speech
         self.moved = 0.0
+        self._began = self._lasted = 0.0  # the session that is in use; and the one before it, in seconds
 
     async def read(self, events: AsyncIterator[ProviderEvent]) -> None:
         async for event in events:
@@ -213,6 +215,9 @@ class Follower:
             case Reconnected():
                 e.missing += data.missing
                 e.hand_overs.append(data)
+                early = self._lasted < (e.script.limit_s or 0.0) - URGENT_S - 0.1
+                if data.attempts == 0 and data.missing and early:
+                    e.wrong.append(f"a hand-over lost {data.missing}, and there was time to wait")
                 self.speaking = False
                 if data.state_restored == bool(data.missing):
                     e.wrong.append(f"state_restored {data.state_restored} with {data.missing}")
@@ -220,6 +225,8 @@ class Follower:
                     self.answered += 1
             case SessionCreated():
                 e.session_id = data.session_id
+                now = asyncio.get_running_loop().time()
+                self._lasted, self._began = now - self._began, now
             case ErrorInfo():
                 e.errors.append(data)
             case StateChanged():
