@@ -54,7 +54,7 @@ def memory_http(simulator: Simulator) -> MemoryHttp:
 
     async def answer(request: HttpRequest) -> HttpAnswer:
         handshake = _handshake(request.url, request.headers)
-        accepted = simulator.refuse(handshake) or http.accept(request.body)
+        accepted = simulator.refuse(handshake) or http.accept(handshake, request.body)
         if isinstance(accepted, Refusal):
             headers = {name.lower(): value for name, value in accepted.headers.items()}
             return MemoryAnswer([accepted.body], accepted.status, headers)

@@ -38,7 +38,7 @@ async def simulator(
 ) -> AsyncGenerator[Simulator]:
     """Serves a vendor's service at ``sim.url`` until the block ends; afterwards no task and no socket is left.
 
-    `provider` makes what answers, one for each connection (default: the scripted responder). `api_key` is the one key that
+    `provider` makes what answers, one for each connection (default: the vendor's own simulated one). `api_key` is the one key that
     is accepted (default: any). `port` 0 takes a free one, `seed` makes the ids repeatable. Raises `MessageError` for a vendor
     that there is none of, and `ConnectionError` if it cannot listen there.
     """
@@ -107,7 +107,7 @@ async def _reply(service: Simulator, http: HttpSide, request: Request) -> Stream
     handshake = _handshake(request)
     body = await request.read()
     refusal = service.refuse(handshake)
-    accepted = http.accept(body) if refusal is None else refusal
+    accepted = http.accept(handshake, body) if refusal is None else refusal
     if isinstance(accepted, Refusal):
         return _refuse(accepted)
     response = web.StreamResponse(headers={"Content-Type": accepted})

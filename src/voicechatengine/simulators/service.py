@@ -89,7 +89,7 @@ class Simulator:
         self.url: str = ""
         self.vendor = vendor
         self.connections: deque[Connection] = deque(maxlen=KEPT_CONNECTIONS)
-        self._provider = provider or (lambda: responder(vendor.title))
+        self._provider = provider
         self._faults = faults or Faults()
         self._api_key = api_key
         self._clock = clock or loop_clock()
@@ -126,7 +126,7 @@ class Simulator:
         suffers = self._faults.connections is None or self._served < self._faults.connections
         self._served += 1
         faults = self._faults if suffers else Faults()
-        provider = self._provider()
+        provider = self._answering(handshake)
         dialect = self.vendor.dialect(handshake, provider, self._ids, faults)
         line = _Logged(FaultyTransport(transport, faults, connection.cut), connection)
         bridge = Bridge(dialect, line, provider, self._clock)
@@ -141,6 +141,12 @@ class Simulator:
             del self._bridges[task]
             connection.end(ended)
         return ended
+
+    def _answering(self, handshake: Handshake) -> Provider:
+        if self._provider is not None:
+            return self._provider()
+        default = self.vendor.provider
+        return responder(self.vendor.title) if default is None else default(handshake)
 
     def cut(self) -> None:
         """Cuts every connection that lives."""

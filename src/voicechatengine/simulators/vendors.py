@@ -20,11 +20,11 @@ from voicechatengine.simulators.faults import Faults
 class HttpSide:
     """What a vendor has that is posted requests instead of opened websockets.
 
-    `accept` gives the content type of the answer to a body, or its refusal; `overloaded` is the refusal by a service that has
-    too much to do.
+    `accept` gives the content type of the answer to a request and its body, or its refusal; `overloaded` is the refusal by a
+    service that has too much to do.
     """
 
-    accept: Callable[[bytes], Refusal | str]
+    accept: Callable[[Handshake, bytes], Refusal | str]
     overloaded: Callable[[], Refusal]
 
 
@@ -32,10 +32,11 @@ class HttpSide:
 class Vendor:
     """How to behave like a vendor.
 
-    `path` is where a client connects (what its own package wants to be told), `title` how the simulator calls itself. `refuse` gives the answer to a handshake that
-    is not accepted (with the one key that is, if there is one), `rate_limited` the one to a client that is to wait so many
-    seconds. `dialect` makes the server's side of one connection over a provider. With `http`, a connection is one posted
-    request and its answer.
+    `path` is where a client connects (what its own package wants to be told), `title` how the simulator calls itself. `refuse`
+    gives the answer to a handshake that is not accepted (with the one key that is, if there is one), `rate_limited` the one to
+    a client that is to wait so many seconds. `dialect` makes the server's side of one connection over a provider. With `http`,
+    a connection is one posted request and its answer. `provider` makes what answers one connection where nobody says what
+    shall (default: the scripted responder).
     """
 
     title: str
@@ -44,6 +45,7 @@ class Vendor:
     rate_limited: Callable[[float], Refusal]
     dialect: Callable[[Handshake, Provider, Ids, Faults], ServerDialect]
     http: HttpSide | None = None
+    provider: Callable[[Handshake], Provider] | None = None
 
 
 def _openai() -> Vendor:

@@ -33,6 +33,7 @@ from voicechatengine.providers.cascade.parts import Call, Finished, Words
 from voicechatengine.session.dialect import Close, Frame, Restore
 from voicechatengine.session.handshake import Handshake, Refusal
 
+ASKED = Handshake("/v1/messages")
 GOOD: dict[str, Any] = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}
 HEADERS = {"x-api-key": "k", "anthropic-version": "2026-10-21"}
 USE = {"type": "tool_use", "id": "t1", "name": "f", "input": {"a": 1}}
@@ -46,7 +47,7 @@ def body(*turns: tuple[str, Any], **more: Any) -> bytes:
 
 
 def refused(given: bytes) -> str:
-    answer = accept(given)
+    answer = accept(ASKED, given)
     assert isinstance(answer, Refusal)
     assert answer.status == 400
     told = json.loads(answer.body)
@@ -56,8 +57,8 @@ def refused(given: bytes) -> str:
 
 
 def test_what_fits_is_accepted():
-    assert accept(body()) == "application/json"
-    assert accept(body(stream=True)) == "text/event-stream"
+    assert accept(ASKED, body()) == "application/json"
+    assert accept(ASKED, body(stream=True)) == "text/event-stream"
 
 
 @pytest.mark.parametrize(
@@ -141,7 +142,7 @@ def test_a_request_becomes_a_session_its_items_and_a_reply():
         tools=[tool],
         tool_choice={"type": "tool", "name": "f"},
     )
-    assert accept(given) == "application/json"
+    assert accept(ASKED, given) == "application/json"
     first, *items, last = server().receive(given.decode(), 0.0)
     assert isinstance(first, SessionUpdate)
     options = first.options.changes()

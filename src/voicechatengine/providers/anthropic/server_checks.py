@@ -86,7 +86,7 @@ def refusal(kind: str, text: str) -> Refusal:
     return Refusal(STATUS[kind], encode(Error(error=ErrorDetail(kind, text))))
 
 
-def accept(body: bytes) -> Refusal | str:
+def accept(_handshake: Handshake, body: bytes) -> Refusal | str:
     """The content type of the answer, or why there is none."""
     try:
         request = read(body)
