@@ -923,21 +923,20 @@ def test_settings_that_no_part_takes_are_refused_in_the_configuration(options, f
     assert refused.value.field == field
 
 
-def test_a_detector_that_takes_no_settings_is_given_none():
-    """The error names the setting."""
+def test_a_detector_is_given_no_setting_that_it_does_not_name():
+    """The error names the setting; what the detector names is taken."""
 
-    class Plain(Stt):
-        def hear(self, audio: bytes) -> list:
-            return []
+    class Patient(EnergyTurns):
+        settings = ("silence_duration_ms",)
 
-        def reset(self) -> None: ...
+    def one(**settings) -> CascadeProvider:
+        return cascade(Stt(), Llm(), turns=Patient(), turn_detection=TurnDetection(**settings))
 
-    provider = CascadeProvider(Plain(), Stt(), Llm(), None)
-    assert provider.get_capabilities()["turn_detection"] == ("server_vad",)
-    with pytest.raises(MessageError, match=r"turn_detection\.threshold"):
-        CascadeProvider(
-            Plain(), Stt(), Llm(), None, config=CascadeConfig(turn_detection=TurnDetection(threshold=0.3))
-        )
+    assert one(silence_duration_ms=100).get_capabilities()["turn_detection"] == ("server_vad",)
+    for setting in ({"threshold": 0.3}, {"eagerness": "low"}, {"idle_timeout_ms": 5000}):
+        with pytest.raises(MessageError) as refused:
+            one(**setting)
+        assert refused.value.field == f"turn_detection.{next(iter(setting))}"
 
 
 def test_parts_and_limits_that_make_no_cascade_are_refused():

@@ -147,9 +147,8 @@ def _check_detection(detection: TurnDetection, parts: Parts) -> None:
         raise _refused("turn_detection", "this cascade has no turn detector", _CURES["turn_detection"])
     if detection.mode != "server_vad":
         raise _refused("turn_detection.mode", f"no part does {detection.mode}", "use server_vad, or None")
-    tunable = () if parts.tune is None else ("threshold", "silence_duration_ms")
     for name in ("threshold", "silence_duration_ms", "idle_timeout_ms", "eagerness"):
-        if detection[name] is not None and name not in tunable:
+        if detection[name] is not None and name not in parts.turns.settings:
             raise _refused(f"turn_detection.{name}", "the turn detector does not take it", "leave it out")
 
 

@@ -65,6 +65,11 @@ class EnergyTurns:
         """There is nothing to free."""
         self._open = False
 
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """What `tune` takes."""
+        return ("threshold", "silence_duration_ms")
+
     def tune(self, detection: TurnDetection) -> None:
         """Takes `threshold` and `silence_duration_ms`; None is what the detector was made with."""
         threshold, silence_ms = self._usual

@@ -14,7 +14,7 @@ import msgspec
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.events import Usage
-from voicechatengine.messages import Item, Tool
+from voicechatengine.messages import Item, Tool, TurnDetection
 
 
 class Part(Protocol):
@@ -49,6 +49,17 @@ class TurnDetector(Part, Protocol):
     @property
     def format(self) -> AudioFormat:
         """What `hear` takes."""
+        ...
+
+    @property
+    def settings(self) -> Sequence[str]:
+        """The fields of a session's `TurnDetection` that `tune` takes, `mode` and the two switches aside; perhaps none. The
+        cascade refuses the others.
+        """
+        ...
+
+    def tune(self, detection: TurnDetection) -> None:
+        """Takes a session's settings, from the next audio on; a field that is None means what the detector was made with."""
         ...
 
     def hear(self, audio: bytes) -> Sequence[Turn]:

@@ -188,8 +188,8 @@ class Session:
         if before is not None:
             self._clear(AudioClear())
         detection = self.options.turn_detection or None
-        if detection is not None and self._parts.tune is not None:
-            self._parts.tune(detection)
+        if detection is not None and self._parts.turns is not None:
+            self._parts.turns.tune(detection)
         self._listening = Listening(
             self.input_format, stt.format, self._parts.turns, detection, self._utterance, before=before
         )

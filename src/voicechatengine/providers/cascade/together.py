@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import Final, NamedTuple, cast
+from typing import Final, NamedTuple
 
 from voicechatengine.errors import ConnectionError, ProviderError
-from voicechatengine.messages import TurnDetection
 from voicechatengine.providers.cascade.parts import (
     LanguageModel,
     Part,
@@ -46,11 +44,6 @@ class Parts(NamedTuple):
     @property
     def _all(self) -> tuple[Part, ...]:
         return tuple(part for part in self if part is not None)
-
-    @property
-    def tune(self) -> Callable[[TurnDetection], None] | None:
-        """How the turn detector takes settings of the session, if it does."""
-        return cast("Callable[[TurnDetection], None] | None", getattr(self.turns, "tune", None))
 
 
 async def _close(part: Part, timeout: float) -> None:

@@ -86,6 +86,11 @@ class SileroTurns:
         """Lets go of the network; idempotent."""
         self._network = None
 
+    @property
+    def settings(self) -> tuple[str, ...]:
+        """What `tune` takes."""
+        return ("threshold", "silence_duration_ms")
+
     def tune(self, detection: TurnDetection) -> None:
         """Takes `threshold` and `silence_duration_ms` of a session; None is what the detector was made with."""
         threshold, silence_ms = self._usual
