@@ -49,10 +49,10 @@ class Vendor:
 
 
 def _openai() -> Vendor:
-    from voicechatengine.providers.openai import server, server_handshake  # noqa: PLC0415 - only when asked for
+    from voicechatengine.providers.realtime import server, server_handshake  # noqa: PLC0415 - only when asked for
 
     def dialect(handshake: Handshake, provider: Provider, ids: Ids, faults: Faults) -> ServerDialect:
-        return server.OpenAIServer(
+        return server.RealtimeServer(
             ids,
             audio=provider.get_audio_format(),
             model=handshake.query.get("model", ""),

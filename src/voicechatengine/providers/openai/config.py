@@ -16,7 +16,7 @@ from voicechatengine.capabilities import Capabilities
 from voicechatengine.errors import MessageError
 from voicechatengine.messages import Options
 from voicechatengine.provider import ProviderConfig
-from voicechatengine.providers.openai import encode
+from voicechatengine.providers.realtime import encode
 from voicechatengine.session.dialect import Endpoint, Restore
 
 URL: Final = "wss://api.openai.com/v1/realtime"

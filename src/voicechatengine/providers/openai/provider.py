@@ -6,8 +6,8 @@ import random
 from collections.abc import Callable
 from typing import Final, final
 
-from voicechatengine.providers.openai.client import OpenAIClient
 from voicechatengine.providers.openai.config import OpenAIConfig, audio_format, capabilities, check, endpoint
+from voicechatengine.providers.realtime.client import RealtimeClient
 from voicechatengine.session.connection import Vendor
 from voicechatengine.session.dialect import ClientDialect, Ids, Restore
 from voicechatengine.session.runtime import Runtime
@@ -15,7 +15,7 @@ from voicechatengine.session.transport import Connector
 
 
 def _dialect(config: OpenAIConfig, restore: Restore, ids: Ids) -> ClientDialect:
-    return OpenAIClient(restore, ids, patience=config.timeouts.response)
+    return RealtimeClient(restore, ids, patience=config.timeouts.response)
 
 
 OPENAI: Final = Vendor(

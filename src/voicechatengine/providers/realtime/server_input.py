@@ -15,7 +15,7 @@ from voicechatengine.audio.convert import to_pcm16
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.audio.vad import ONSET_MS, Vad
 from voicechatengine.messages import TurnDetection
-from voicechatengine.providers.openai.server_session import PATIENCE_MS
+from voicechatengine.providers.realtime.server_session import PATIENCE_MS
 
 SLICE_MS = 20
 

@@ -47,13 +47,13 @@ from voicechatengine.messages import (
     Options,
     SessionUpdate,
 )
-from voicechatengine.providers.openai import objects, wire
-from voicechatengine.providers.openai import server_session as rules
-from voicechatengine.providers.openai.server_input import InputBuffer, Speech
-from voicechatengine.providers.openai.server_items import Conversation, checked, decoded, meaning
-from voicechatengine.providers.openai.server_replies import Replies
-from voicechatengine.providers.openai.server_response import ServerResponse, Status
-from voicechatengine.providers.openai.server_session import FORMATS, Refused
+from voicechatengine.providers.realtime import objects, wire
+from voicechatengine.providers.realtime import server_session as rules
+from voicechatengine.providers.realtime.server_input import InputBuffer, Speech
+from voicechatengine.providers.realtime.server_items import Conversation, checked, decoded, meaning
+from voicechatengine.providers.realtime.server_replies import Replies
+from voicechatengine.providers.realtime.server_response import ServerResponse, Status
+from voicechatengine.providers.realtime.server_session import FORMATS, Refused
 from voicechatengine.session.dialect import Close, Frame, Ids, Outgoing, Restore
 
 PCM: Final = FORMATS["audio/pcm"]
@@ -66,7 +66,7 @@ LIMITS: Final = (
 EXPIRED: Final = "Your session hit the maximum duration of 60 minutes."  # as it comes with close code 1001
 
 
-class OpenAIServer:
+class RealtimeServer:
     """One client's session. The provider behind it takes and gives audio in `audio`.
 
     `detects_turns` says that the provider finds the turns in the audio: then it is handed all of it, and its speech events are
@@ -515,4 +515,4 @@ class OpenAIServer:
             self._end(Close(1011, "server_error"))
 
 
-__all__ = ["LIMITS", "SESSION_S", "OpenAIServer"]
+__all__ = ["LIMITS", "SESSION_S", "RealtimeServer"]

@@ -10,9 +10,9 @@ from voicechatengine.audio.format import AudioFormat
 from voicechatengine.errors import MessageError
 from voicechatengine.events import Event, ItemAdded, Usage
 from voicechatengine.messages import Options, Role
-from voicechatengine.providers.openai import encode, wire
-from voicechatengine.providers.openai.replies import Kind, Replies, Reply, Status, remember
-from voicechatengine.providers.openai.requests import ANSWER_S, Requests
+from voicechatengine.providers.realtime import encode, wire
+from voicechatengine.providers.realtime.replies import Kind, Replies, Reply, Status, remember
+from voicechatengine.providers.realtime.requests import ANSWER_S, Requests
 from voicechatengine.session.dialect import Frame, Ids, Outgoing, Restore
 
 Output: TypeAlias = Event | Outgoing

@@ -9,7 +9,7 @@ from typing import Any
 import pybase64
 import pytest
 import yaml
-from openai_script import Script
+from realtime_script import Script
 
 from voicechatengine.events import AudioChunk, ResponseCompleted, TextChunk, ToolCall, Usage
 from voicechatengine.messages import Options

@@ -19,8 +19,8 @@ import msgspec
 from voicechatengine.events import ErrorInfo, SessionExpiring, VendorMessage
 from voicechatengine.messages import AudioAppend, Command
 from voicechatengine.provider import Timeouts
-from voicechatengine.providers.openai import decode, encode, objects, receiving, sending, wire
-from voicechatengine.providers.openai.state import Output, State
+from voicechatengine.providers.realtime import decode, encode, objects, receiving, sending, wire
+from voicechatengine.providers.realtime.state import Output, State
 from voicechatengine.session.dialect import Close, Ids, Restore
 
 EXPIRY_NOTICE_S: Final = 60.0  # before the session's limit
@@ -29,7 +29,7 @@ _KNOWN: Final = wire.SERVER_TYPES.keys() | wire.BETA_TYPES
 _json: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 
-class OpenAIClient:
+class RealtimeClient:
     """The protocol state of one connection; satisfies `Dialect[Command, Event]`.
 
     `restore` gives the session's full options and the history to start from, `ids` fresh ids, `patience` the seconds in which

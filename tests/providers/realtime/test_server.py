@@ -23,9 +23,9 @@ from voicechatengine.messages import (
     SessionUpdate,
     Tool,
 )
-from voicechatengine.providers.openai import wire
-from voicechatengine.providers.openai.server import LIMITS
-from voicechatengine.providers.openai.server_handshake import rate_limited, refuse
+from voicechatengine.providers.realtime import wire
+from voicechatengine.providers.realtime.server import LIMITS
+from voicechatengine.providers.realtime.server_handshake import rate_limited, refuse
 from voicechatengine.session.dialect import Close
 from voicechatengine.session.handshake import Handshake
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from openai_script import MANUAL, MS, VAD, Script
+from realtime_script import MANUAL, MS, VAD, Script
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.errors import AudioError, MessageError

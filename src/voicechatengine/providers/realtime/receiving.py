@@ -24,9 +24,9 @@ from voicechatengine.events import (
     VendorMessage,
 )
 from voicechatengine.messages import Role, ToolCallItem, ToolResultItem
-from voicechatengine.providers.openai import decode, encode, objects, sending, wire
-from voicechatengine.providers.openai.replies import Kind, Reply, Status, remember
-from voicechatengine.providers.openai.state import Output, State
+from voicechatengine.providers.realtime import decode, encode, objects, sending, wire
+from voicechatengine.providers.realtime.replies import Kind, Reply, Status, remember
+from voicechatengine.providers.realtime.state import Output, State
 
 STATUS: Final[dict[str | None, Status]] = {
     "cancelled": "interrupted",

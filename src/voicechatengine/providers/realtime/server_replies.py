@@ -24,11 +24,11 @@ from voicechatengine.events import (
     Usage,
 )
 from voicechatengine.messages import Command, Item, ResponseCancel, ResponseCreate
-from voicechatengine.providers.openai import objects, wire
-from voicechatengine.providers.openai import server_session as rules
-from voicechatengine.providers.openai.server_items import Conversation, items_of, meaning
-from voicechatengine.providers.openai.server_response import Plan, ServerResponse, Status
-from voicechatengine.providers.openai.server_session import FORMATS, Refused
+from voicechatengine.providers.realtime import objects, wire
+from voicechatengine.providers.realtime import server_session as rules
+from voicechatengine.providers.realtime.server_items import Conversation, items_of, meaning
+from voicechatengine.providers.realtime.server_response import Plan, ServerResponse, Status
+from voicechatengine.providers.realtime.server_session import FORMATS, Refused
 from voicechatengine.session.dialect import Ids
 
 TOKEN: Final = "wire_response_id"  # noqa: S105 - the name of a pair of metadata, by which a reply finds its request

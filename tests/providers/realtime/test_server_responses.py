@@ -28,7 +28,7 @@ from voicechatengine.messages import (
     TextPart,
     Tool,
 )
-from voicechatengine.providers.openai.server import LIMITS
+from voicechatengine.providers.realtime.server import LIMITS
 from voicechatengine.session.dialect import Close
 
 

@@ -30,7 +30,7 @@ from voicechatengine.messages import (
     ToolResult,
     TurnDetection,
 )
-from voicechatengine.providers.openai import objects
+from voicechatengine.providers.realtime import objects
 
 PCM: Final = AudioFormat()
 FORMATS: Final[dict[AudioFormat, dict[str, Any]]] = {
@@ -274,7 +274,7 @@ def item(given: Item, audio: AudioFormat) -> objects.Item:
             type="function_call", name=given.name, call_id=given.call_id, arguments=given.arguments
         )
     else:
-        encoded = objects.Item(type="function_call_output", call_id=given.call_id, output=given.output)
+        encoded = tool_result(given)
     if given.id:
         if len(given.id) > ID_LENGTH:
             raise MessageError(
@@ -298,7 +298,7 @@ def replayed(given: Item, audio: AudioFormat) -> objects.Item | None:
     return item(msgspec.structs.replace(given, id=""), audio)
 
 
-def tool_result(result: ToolResult) -> objects.Item:
+def tool_result(result: ToolResult | ToolResultItem) -> objects.Item:
     """A call's result. The service has no mark for an error, so the output says that it is one."""
     output = msgspec.json.encode({"error": result.output}).decode() if result.is_error else result.output
     return objects.Item(type="function_call_output", call_id=result.call_id, output=output)

@@ -10,8 +10,8 @@ import hypothesis.strategies as st
 import msgspec
 from hypothesis import HealthCheck, given, settings
 from openai.types.realtime import RealtimeServerEvent
-from openai_script import MS, Script
 from pydantic import TypeAdapter
+from realtime_script import MS, Script
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.errors import ProviderError
@@ -32,7 +32,7 @@ from voicechatengine.messages import (
     ToolResult,
     TurnDetection,
 )
-from voicechatengine.providers.openai import wire
+from voicechatengine.providers.realtime import wire
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 IDS = {

@@ -15,8 +15,8 @@ import pybase64
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.audio.recode import Recoder
 from voicechatengine.events import Usage
-from voicechatengine.providers.openai import objects, wire
-from voicechatengine.providers.openai.server_items import Conversation
+from voicechatengine.providers.realtime import objects, wire
+from voicechatengine.providers.realtime.server_items import Conversation
 
 Kind = Literal["audio", "text"]
 Status = Literal["completed", "cancelled", "failed", "incomplete"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from openai_script import Script
+from realtime_script import Script
 
 from voicechatengine.events import (
     Interrupted,

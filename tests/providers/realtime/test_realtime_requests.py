@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from openai_script import MANUAL, Script
+from realtime_script import MANUAL, Script
 
 from voicechatengine.errors import MessageError
 from voicechatengine.events import (

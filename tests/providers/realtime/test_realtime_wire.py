@@ -11,7 +11,7 @@ import pytest
 import yaml
 from openai.types.realtime import RealtimeClientEvent, RealtimeServerEvent
 
-from voicechatengine.providers.openai import wire
+from voicechatengine.providers.realtime import wire
 
 RECORDINGS = ["text_in_audio_out", "tool_call"]
 

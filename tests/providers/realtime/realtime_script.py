@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 
 from voicechatengine.events import Event
 from voicechatengine.messages import Command, Options, TurnDetection
-from voicechatengine.providers.openai.client import OpenAIClient
+from voicechatengine.providers.realtime.client import RealtimeClient
 from voicechatengine.session.dialect import Close, Frame, Restore
 from voicechatengine.session.grammar import Grammar
 
@@ -41,7 +41,7 @@ class Script:
         opened: bool = True,
         patience: float = 30,
     ):
-        self.client = OpenAIClient(restore or Restore(options=options), counted_ids(), patience=patience)
+        self.client = RealtimeClient(restore or Restore(options=options), counted_ids(), patience=patience)
         self.grammar = Grammar()
         self.now = 1000.0
         self.events: list[Event] = []

@@ -13,8 +13,8 @@ import msgspec
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.events import ErrorInfo, RateLimit, RateLimits, Usage
 from voicechatengine.messages import Options
-from voicechatengine.providers.openai import objects
-from voicechatengine.providers.openai.encode import FORMATS
+from voicechatengine.providers.realtime import objects
+from voicechatengine.providers.realtime.encode import FORMATS
 from voicechatengine.session.dialect import Close
 
 FATAL: Final = frozenset(

@@ -22,7 +22,7 @@ from voicechatengine.events import (
     ToolCall,
     Usage,
 )
-from voicechatengine.providers.openai import decode, objects
+from voicechatengine.providers.realtime import decode, objects
 from voicechatengine.session.dialect import Outgoing
 
 V = TypeVar("V")

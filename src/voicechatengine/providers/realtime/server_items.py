@@ -27,8 +27,8 @@ from voicechatengine.messages import (
     ToolCallItem,
     ToolResultItem,
 )
-from voicechatengine.providers.openai import objects
-from voicechatengine.providers.openai.server_session import Refused
+from voicechatengine.providers.realtime import objects
+from voicechatengine.providers.realtime.server_session import Refused
 
 MAX_ID: Final = 32
 REQUIRED: Final[dict[str, tuple[str, ...]]] = {

@@ -19,7 +19,7 @@ from voicechatengine.events import (
 from voicechatengine.messages import (
     Command,
 )
-from voicechatengine.providers.openai.server import OpenAIServer
+from voicechatengine.providers.realtime.server import RealtimeServer
 from voicechatengine.session.dialect import Close, Frame
 
 START = 1_785_000_000.0
@@ -38,7 +38,7 @@ class Talk:
     """A client on one side and a provider on the other side of a server dialect; every frame is one of the vendor's own."""
 
     def __init__(self, **options: Any) -> None:
-        self.server = OpenAIServer(counted(), **options)
+        self.server = RealtimeServer(counted(), **options)
         self.now = START
         self.commands: list[Command] = []
         self.closes: list[Close] = []

@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias, get_args
 import msgspec
 from msgspec import UNSET
 
-from voicechatengine.providers.openai.objects import (
+from voicechatengine.providers.realtime.objects import (
     Content,
     ErrorDetail,
     Item,

@@ -28,9 +28,9 @@ from voicechatengine.messages import (
     ToolResult,
     ToolResultItem,
 )
-from voicechatengine.providers.openai import encode, wire
-from voicechatengine.providers.openai.replies import remember
-from voicechatengine.providers.openai.state import Output, State
+from voicechatengine.providers.realtime import encode, wire
+from voicechatengine.providers.realtime.replies import remember
+from voicechatengine.providers.realtime.state import Output, State
 from voicechatengine.session.dialect import Frame
 
 LEAST_COMMIT_MS: Final = 100.0  # less is refused

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from openai_script import Script
+from realtime_script import Script
 
 from voicechatengine.events import (
     ErrorInfo,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from openai_script import MS, VAD, Script
+from realtime_script import MS, VAD, Script
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.errors import MessageError
