@@ -112,6 +112,8 @@ def test_a_tool_round_is_kept_whole_and_counted_once():
         ToolCallItem("c1", "weather", '{"city": "Oslo"}', id="i1"),
         ToolResultItem("c1", "12 degrees"),
     )
+    conversation = fold(call, ToolResult("c1", "no such city", is_error=True))
+    assert conversation.items()[-1] == ToolResultItem("c1", "no such city", is_error=True)
 
 
 def test_a_cancelled_call_leaves_nothing():

@@ -246,7 +246,7 @@ class Conversation:
             self._remove(call)
 
     def _result(self, data: ToolResult) -> None:
-        self._settle(ToolResultItem(data.call_id, data.output))
+        self._settle(ToolResultItem(data.call_id, data.output, is_error=data.is_error))
 
     def _settle(self, item: ToolResultItem) -> None:
         self._calls.pop(item.call_id, None)

@@ -228,11 +228,12 @@ class ToolCallItem(Payload, tag="tool_call", frozen=True):
 
 
 class ToolResultItem(Payload, tag="tool_result", frozen=True):
-    """What a call gave; `output` is text, usually JSON."""
+    """What a call gave; `output` is text, usually JSON. With `is_error` it says why the call failed."""
 
     call_id: str
     output: str
     id: str = ""
+    is_error: bool = False
 
 
 Item: TypeAlias = MessageItem | ToolCallItem | ToolResultItem
@@ -313,7 +314,9 @@ class ItemDelete(Payload, tag="item_delete", frozen=True):
 
 
 class ToolResult(Payload, tag="tool_result", frozen=True):
-    """What a tool call gave. A reply that uses it is asked for with `RESPONSE_CREATE` after the last result of a turn."""
+    """What a tool call gave, or with `is_error` why it failed. A reply that uses it is asked for with `RESPONSE_CREATE` after
+    the last result of a turn.
+    """
 
     call_id: str
     output: str

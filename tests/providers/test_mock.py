@@ -223,7 +223,7 @@ async def test_without_a_session_only_its_definition_can_be_sent() -> None:
     listener = Listener(provider)
     reading = asyncio.create_task(listener.read())
     await provider.connect()
-    await provider.send_message(Send.TOOL_RESULT, ToolResult("c2", "one o'clock"))
+    await provider.send_message(Send.TOOL_RESULT, ToolResult("c2", "one o'clock", is_error=True))
     with pytest.raises(MessageError, match="open already"):
         await provider.send_message(Send.SESSION_CREATE, SessionCreate())
     await provider.disconnect()
@@ -233,6 +233,9 @@ async def test_without_a_session_only_its_definition_can_be_sent() -> None:
     kinds = [added.kind for added in listener.all(ItemAdded)]
     assert kinds == ["message", "tool_call", "tool_result", "tool_call", "tool_result"]
     assert len(provider.history) == 5
+    last = provider.history[-1]
+    assert isinstance(last, ToolResultItem)
+    assert (last.call_id, last.is_error) == ("c2", True)
 
 
 async def test_history_stays_after_disconnect_and_a_new_session_begins_without() -> None:

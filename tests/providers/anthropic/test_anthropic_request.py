@@ -174,8 +174,15 @@ def test_a_call_without_a_result_gets_one_that_says_so():
     ]
 
 
+def test_a_call_that_failed_is_marked_as_such():
+    failed = ToolResultItem("c1", "no such city", is_error=True)
+    assert turns(said("user", "Go"), call(), failed)[-1] == ("user", [result("no such city", is_error=True)])
+
+
 def test_a_result_without_a_call_is_told_in_words():
     assert turns(ToolResultItem("c9", "42")) == [("user", ["The result of call c9: 42"])]
+    failed = ToolResultItem("c9", "gone", is_error=True)
+    assert turns(failed) == [("user", ["The error of call c9: gone"])]
 
 
 def test_calls_of_other_vendors_are_written_so_that_the_service_takes_them():

@@ -137,7 +137,7 @@ def test_a_request_becomes_a_session_its_items_and_a_reply():
     given = body(
         ("user", [picture, elsewhere, {"type": "text", "text": "Hi"}]),
         ("assistant", [THOUGHT, {"type": "text", "text": "Wait"}, USE]),
-        ("user", [RESULT, {"type": "text", "text": "So?"}]),
+        ("user", [{**RESULT, "is_error": True}, {"type": "text", "text": "So?"}]),
         system=[{"type": "text", "text": "Be brief."}],
         tools=[tool],
         tool_choice={"type": "tool", "name": "f"},
@@ -158,7 +158,7 @@ def test_a_request_becomes_a_session_its_items_and_a_reply():
             ),
             MessageItem("assistant", (TextPart("Wait"),)),
             ToolCallItem("t1", "f", '{"a":1}'),
-            ToolResultItem("t1", "out"),
+            ToolResultItem("t1", "out", is_error=True),
             MessageItem("user", (TextPart("So?"),)),
         )
     ]

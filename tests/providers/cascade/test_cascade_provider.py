@@ -316,8 +316,8 @@ async def test_tool_calls_come_whole_and_their_results_go_to_the_model():
         await provider.create_response()
         await listener.until(ResponseCompleted)
         calls = listener.all(ToolCall)
-        for call in calls:
-            await provider.send_message(Send.TOOL_RESULT, ToolResult(call.call_id, "noon"))
+        await provider.send_message(Send.TOOL_RESULT, ToolResult("c1", "noon"))
+        await provider.send_message(Send.TOOL_RESULT, ToolResult("c2", "what?", is_error=True))
         await provider.create_response()
         await listener.until(ResponseCompleted, 2)
         item = listener.all(ItemAdded)[1].item_id
@@ -336,6 +336,8 @@ async def test_tool_calls_come_whole_and_their_results_go_to_the_model():
         "ToolResultItem",
         "ToolResultItem",
     ]
+    results = [item for item in llm.requests[1].history if isinstance(item, ToolResultItem)]
+    assert [(found.output, found.is_error) for found in results] == [("noon", False), ("what?", True)]
     assert [list(kept) for kept in llm.kept] == [[], [(1, {"thought": 1})], []]
     order = listener.types
     assert order.index("tool_call") > len(order) - order[::-1].index("audio_chunk") - 40

@@ -22,7 +22,7 @@ from voicechatengine.messages import (
 )
 from voicechatengine.providers.cascade.parts import Request
 from voicechatengine.providers.chat import ChatConfig
-from voicechatengine.providers.chat.request import UNANSWERED, body
+from voicechatengine.providers.chat.request import UNANSWERED, body, messages
 
 PARAMS: TypeAdapter[Any] = TypeAdapter(CompletionCreateParamsStreaming)
 WEATHER = Tool("get_weather", "The weather", {"type": "object", "properties": {}})
@@ -86,8 +86,7 @@ def test_results_follow_their_calls_whatever_came_between():
         {"role": "assistant", "content": "Wait.", "tool_calls": written("a", "b")},
         {"role": "tool", "tool_call_id": "a", "content": "one"},
         {"role": "tool", "tool_call_id": "b", "content": UNANSWERED},
-        {"role": "user", "content": "Hurry"},
-        {"role": "user", "content": "The result of call x: orphan"},
+        {"role": "user", "content": "Hurry\n\nThe result of call x: orphan"},
         {"role": "system", "content": "It is late."},
     ]
 
@@ -97,6 +96,26 @@ def test_a_call_without_words_has_none():
         {"role": "assistant", "content": None, "tool_calls": written("a")},
         {"role": "tool", "tool_call_id": "a", "content": "one"},
         {"role": "assistant", "content": "Done."},
+    ]
+
+
+def test_an_error_says_that_it_is_one():
+    failed = ToolResultItem("a", "no such city", is_error=True)
+    assert turns(call("a"), failed)[1]["content"] == '{"error":"no such city"}'
+    assert turns(failed)[0]["content"] == 'The result of call a: {"error":"no such city"}'
+
+
+def test_what_one_side_says_twice_in_a_row_is_one_message():
+    """Also the instructions and the application's words behind them, and words beside a picture."""
+    picture = MessageItem("user", (ImagePart(b"PNG"),))
+    made = messages(
+        "Be brief.", (said("system", "It is late."), said("user", "Look"), picture, said("user", "!"))
+    )
+    assert [message["role"] for message in made] == ["system", "user"]
+    assert made[0]["content"] == "Be brief.\n\nIt is late."
+    assert [part.get("text") for part in made[1]["content"]] == ["Look", None, "!"]
+    assert turns(said("user", "One"), said("user", " "), said("user", "two")) == [
+        {"role": "user", "content": "One\n\ntwo"}
     ]
 
 

@@ -180,6 +180,10 @@ def test_any_result_is_a_sentence(output: str, sentence: str) -> None:
     assert result(output) == sentence
 
 
+def test_a_result_that_is_an_error_is_told_as_one() -> None:
+    assert result("no such room", failed=True) == "That did not work: no such room."
+
+
 async def test_the_limit_of_tokens_is_kept() -> None:
     assert await outputs(user("what time is it"), max_tokens=3) == [
         Words("It is three"),

@@ -142,7 +142,8 @@ class _Turns:
                 self._answered = True  # it is written behind its call
             else:
                 self._close()
-                self._add("user", [text_block(f"The result of call {item.call_id}: {item.output}")])
+                what = "error" if item.is_error else "result"
+                self._add("user", [text_block(f"The {what} of call {item.call_id}: {item.output}")])
         elif item.role == "assistant":
             if self._answered:
                 self._close()
@@ -161,7 +162,7 @@ class _Turns:
         found = self._results.get(call.call_id)
         if found is None:
             return tool_result_block(_id(call.call_id), UNANSWERED, is_error=True)
-        return tool_result_block(_id(call.call_id), found.output)
+        return tool_result_block(_id(call.call_id), found.output, is_error=found.is_error)
 
     def _add(self, role: str, blocks: list[Block]) -> None:
         if not blocks:

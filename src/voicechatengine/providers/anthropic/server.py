@@ -234,7 +234,8 @@ def _items(turn: wire.Turn) -> list[MessageItem | ToolCallItem | ToolResultItem]
             case "tool_result":
                 close()
                 output = _words(block.get("content") or "")
-                items.append(ToolResultItem(str(block["tool_use_id"]), output))
+                failed = block.get("is_error") is True
+                items.append(ToolResultItem(str(block["tool_use_id"]), output, is_error=failed))
             case _:
                 pass
     close()

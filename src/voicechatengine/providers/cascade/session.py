@@ -204,7 +204,8 @@ class Session:
         self._items.create(ItemCreate(MessageItem("user", (part,))))
 
     def _result(self, message: ToolResult) -> None:
-        self._items.create(ItemCreate(ToolResultItem(message.call_id, message.output)))
+        item = ToolResultItem(message.call_id, message.output, is_error=message.is_error)
+        self._items.create(ItemCreate(item))
 
     def _correct(self, message: ItemTruncate | ItemDelete) -> None:
         if self._items.correct(message):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+import msgspec
 import pybase64
 
 from voicechatengine.messages import ImagePart, Item, MessageItem, TextPart, ToolCallItem, ToolResultItem
@@ -51,8 +52,10 @@ def body(
 
 
 def messages(instructions: str, history: Sequence[Item]) -> list[Message]:
-    """The conversation as messages; each assistant's message is followed by the results of its calls."""
-    results = {item.call_id: item.output for item in history if isinstance(item, ToolResultItem)}
+    """The conversation as messages; each assistant's message is followed by the results of its calls. What one side says twice
+    in a row is one message: the templates of some models refuse two.
+    """
+    results = {item.call_id: _output(item) for item in history if isinstance(item, ToolResultItem)}
     called = {item.call_id for item in history if isinstance(item, ToolCallItem)}
     written: list[Message] = [{"role": "system", "content": instructions}] if instructions else []
     words: list[str] = []
@@ -75,22 +78,43 @@ def messages(instructions: str, history: Sequence[Item]) -> list[Message]:
         elif isinstance(item, ToolResultItem):
             close()
             if item.call_id not in called:
-                text = f"The result of call {item.call_id}: {item.output}"
-                written.append({"role": "user", "content": text})
+                text = f"The result of call {item.call_id}: {_output(item)}"
+                _add(written, "user", text)
         elif item.role == "assistant":
             words.append(item.text)
         else:
             close()
             content = _content(item)
             if content:
-                written.append({"role": item.role, "content": content})
+                _add(written, item.role, content)
     close()
     return written
+
+
+def _add(written: list[Message], role: str, content: str | list[Message]) -> None:
+    """Adds what a side says, to its last message if nobody spoke since."""
+    if not written or written[-1]["role"] != role:
+        written.append({"role": role, "content": content})
+        return
+    before = written[-1]["content"]
+    if isinstance(before, str) and isinstance(content, str):
+        written[-1]["content"] = f"{before}\n\n{content}"
+    else:
+        written[-1]["content"] = [*_parts(before), *_parts(content)]
+
+
+def _parts(content: str | list[Message]) -> list[Message]:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
 
 
 def _call(call: ToolCallItem) -> Message:
     function = {"name": call.name, "arguments": call.arguments or "{}"}
     return {"id": call.call_id, "type": "function", "function": function}
+
+
+def _output(result: ToolResultItem) -> str:
+    """The endpoint has no mark for an error, so the text says that it is one."""
+    return msgspec.json.encode({"error": result.output}).decode() if result.is_error else result.output
 
 
 def _result(call_id: str, output: str) -> Message:

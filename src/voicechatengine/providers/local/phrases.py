@@ -104,13 +104,13 @@ def _argument(name: str, schema: Mapping[str, Any], said: str, left: list[float]
             return None
 
 
-def result(output: str) -> str:
-    """What a tool gave, as a sentence."""
+def result(output: str, *, failed: bool = False) -> str:
+    """What a tool gave, or why it `failed`, as a sentence."""
     try:
         content: object = json.loads(output)
     except ValueError:
         content = output
-    said = _said(content).strip() or "It is done"
+    said = _said({"error": content} if failed else content).strip() or "It is done"
     return said if said.endswith((".", "!", "?")) else f"{said}."
 
 

@@ -169,7 +169,7 @@ class Responder:
         if tool is not None:
             text = f"For {tool.name.replace('_', ' ')} I need to know the {given}: please say it with that."
         elif results:
-            text = " ".join(phrases.result(found.output) for found in results)
+            text = " ".join(phrases.result(found.output, failed=found.is_error) for found in results)
         else:
             text = answer(said, request, self._clock())
         spoken = text.split()

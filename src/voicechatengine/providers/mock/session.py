@@ -163,7 +163,8 @@ class Session:
         self._create(ItemCreate(MessageItem("user", (part,))))
 
     def _result(self, message: ToolResult) -> None:
-        self._create(ItemCreate(ToolResultItem(message.call_id, message.output)))
+        item = ToolResultItem(message.call_id, message.output, is_error=message.is_error)
+        self._create(ItemCreate(item))
 
     def _clear(self, _: AudioClear) -> None:
         self._ear.forget()
