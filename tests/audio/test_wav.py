@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from voicechatengine import AudioError, AudioFormat
 from voicechatengine.audio.tone import tone
-from voicechatengine.audio.wav import WavWriter, read_wav
+from voicechatengine.audio.wav import WavWriter, parse_wav, read_wav, wav_bytes, wav_header, wav_start
 
 PCM = AudioFormat()
 FORMATS = [
@@ -175,6 +175,39 @@ def test_garbage_gives_audio_or_one_clear_error(tmp_path: Path, garbage: bytes, 
     except AudioError as error:
         told = str(error)
     assert not told or told.startswith("a.wav is not a WAV file")
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=str)
+def test_a_file_in_memory_is_what_a_written_one_is(form: AudioFormat, tmp_path: Path) -> None:
+    sound = tone(form, 33)
+    with WavWriter(tmp_path / "a.wav", form) as writer:
+        writer.write(sound)
+    content = wav_bytes(form, sound)
+    assert content == (tmp_path / "a.wav").read_bytes()
+    assert parse_wav(content)[1] == sound
+    with pytest.raises(AudioError, match="no whole number"):
+        wav_bytes(AudioFormat(channels=2), b"abc")
+
+
+@pytest.mark.parametrize(("told", "size"), [(4, 4), (0, None), (0xFFFF_FFFF, None)])
+def test_the_beginning_of_a_stream_is_found_as_soon_as_it_is_there(told: int, size: int | None) -> None:
+    content = riff(chunk(b"LIST", b"odd"), fmt(rate=22_050), chunk(b"data", b"abcd", told))
+    place = content.index(b"abcd")
+    assert {wav_start(content[:cut]) for cut in range(place)} == {None}
+    assert wav_start(content[:place]) == (AudioFormat(sample_rate=22_050), place, size)
+
+
+def test_a_stream_of_unknown_length_begins_with_such_a_header() -> None:
+    assert wav_start(wav_header(PCM, 0xFFFF_FFFF)) == (PCM, 44, None)
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [(b"RIFX", "RIFF"), (b"RIFF0000WEBP", "RIFF"), (riff(fmt(1, 24), chunk(b"data", b"abc")), "24 bits")],
+)
+def test_what_cannot_be_read_as_it_comes_is_told(content: bytes, says: str) -> None:
+    with pytest.raises(AudioError, match=says):
+        wav_start(content)
 
 
 def test_a_missing_file_is_an_audio_error(tmp_path: Path) -> None:

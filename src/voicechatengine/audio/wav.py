@@ -1,4 +1,4 @@
-"""WAV files: read whole, written as audio comes.
+"""WAV: files and bytes read whole, the beginning of a stream found, files written as audio comes.
 
 The header is taken apart here and not by the standard library's `wave`, which refuses G.711, float32 and the sizes that
 streaming programs leave behind. Source: Microsoft's "New Multimedia Data Types and Data Techniques" (RIFF, 1994) and
@@ -61,11 +61,7 @@ def read_wav(path: str | Path) -> tuple[AudioFormat, bytes]:
             f"{path.name} cannot be read: {error.strerror}", cure="give the path of a WAV file"
         ) from error
     try:
-        header, audio = _parse(content)
-        audio = audio[: len(audio) - len(audio) % max(1, header.bits // 8 * header.channels)]
-        return AudioFormat(READ[header.tag, header.bits], header.rate, header.channels), _samples(
-            audio, header
-        )
+        return parse_wav(content)
     except AudioError as error:
         raise AudioError(
             f"{path.name} is not a WAV file that can be read: {error}",
@@ -73,25 +69,66 @@ def read_wav(path: str | Path) -> tuple[AudioFormat, bytes]:
         ) from None
 
 
-def _parse(content: bytes) -> tuple[_Header, bytes]:
-    """The header and the data chunk as it is."""
-    if content[:4] != b"RIFF" or content[8:12] != b"WAVE":
+def parse_wav(content: bytes) -> tuple[AudioFormat, bytes]:
+    """The same for the bytes of a file; the `AudioError` says what is wrong with them."""
+    found = _locate(content)
+    if found is None:
+        raise AudioError("it has no audio" if content else "it does not begin with RIFF and WAVE")
+    header, place, size = found
+    if size == 0 and content[place : place + 4] not in AFTER_NOTHING:
+        size = UNKNOWN
+    audio = content[place : place + size]
+    audio = audio[: len(audio) - len(audio) % max(1, header.bits // 8 * header.channels)]
+    return AudioFormat(READ[header.tag, header.bits], header.rate, header.channels), _samples(audio, header)
+
+
+class WavStart(NamedTuple):
+    """Where the samples of a stream begin, what they are, and how many bytes of them there will be, if the header knows."""
+
+    format: AudioFormat
+    place: int
+    size: int | None
+
+
+def wav_start(content: bytes) -> WavStart | None:
+    """The beginning of a WAV stream, None until enough of it is there.
+
+    Raises `AudioError` for what is no WAV, and for samples that would have to be converted: 8, 24 or 32 bits, float64.
+    """
+    found = _locate(content)
+    if found is None:
+        return None
+    header, place, size = found
+    encoding = READ[header.tag, header.bits]
+    form = AudioFormat(encoding, header.rate, header.channels)
+    if header.bits != 8 * form.sample_bytes:
+        raise AudioError(f"its samples have {header.bits} bits")
+    return WavStart(form, place, size if 0 < size < UNKNOWN else None)
+
+
+def wav_bytes(audio_format: AudioFormat, audio: bytes) -> bytes:
+    """A whole WAV file of this audio. Raises `AudioError` for bytes that are not of the format."""
+    audio_format.check(audio)
+    return wav_header(audio_format, len(audio)) + audio + b"\0" * (len(audio) % 2)
+
+
+def _locate(content: bytes) -> tuple[_Header, int, int] | None:
+    """The format, where the data chunk's content begins, and its size by its header; None where it is not in there."""
+    if content[:4] != b"RIFF"[: len(content)] or content[8:12] != b"WAVE"[: max(0, len(content) - 8)]:
         raise AudioError("it does not begin with RIFF and WAVE")
     header: _Header | None = None
     place = 12
     while place + 8 <= len(content):
         name, size = struct.unpack_from("<4sI", content, place)
         place += 8
-        if name == b"fmt ":
-            header = _fmt(content[place : place + size])
-        elif name == b"data":
+        if name == b"data":
             if header is None:
                 raise AudioError("its audio comes before its format")
-            if size == 0 and content[place : place + 4] not in AFTER_NOTHING:
-                size = UNKNOWN
-            return header, content[place : place + size]
+            return header, place, size
+        if name == b"fmt " and place + size <= len(content):
+            header = _fmt(content[place : place + size])
         place += size + size % 2
-    raise AudioError("it has no audio")
+    return None
 
 
 def _fmt(chunk: bytes) -> _Header:
@@ -136,7 +173,7 @@ class WavWriter:
                 f"{self.path.name} cannot be written: {error.strerror}",
                 cure="give a path in a folder that exists",
             ) from error
-        self._file.write(_header(audio_format, 0))
+        self._file.write(wav_header(audio_format, 0))
         self._file.flush()
 
     @property
@@ -174,13 +211,13 @@ class WavWriter:
     def _tell(self) -> None:
         self._told = self._size
         self._file.seek(0)
-        self._file.write(_header(self.format, self._size))
+        self._file.write(wav_header(self.format, self._size))
         self._file.seek(0, 2)
         self._file.flush()
 
 
-def _header(form: AudioFormat, size: int) -> bytes:
-    """Everything before the samples; what is not PCM also says how many samples there are."""
+def wav_header(form: AudioFormat, size: int) -> bytes:
+    """Everything before `size` bytes of samples; what is not PCM also says how many samples there are."""
     rate, block = form.sample_rate, form.block_bytes
     fmt = struct.pack(
         "<HHIIHH",
