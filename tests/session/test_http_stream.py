@@ -14,7 +14,7 @@ from voicechatengine.provider import Retry
 from voicechatengine.session.backoff import Backoff
 from voicechatengine.session.clock import loop_clock
 from voicechatengine.session.http import CUT, HttpAnswer, HttpRequest, MemoryAnswer, MemoryHttp
-from voicechatengine.session.http_stream import stream
+from voicechatengine.session.http_stream import events, stream
 
 ASKED = HttpRequest("http://here/v1?key=secret", b"{}", {"x-api-key": "secret"})
 
@@ -52,7 +52,7 @@ class Server:
 
     def ask(self, retry: Retry | None = None) -> AsyncGenerator[str]:
         backoff = Backoff(retry or Retry(), random.Random(1))
-        return stream(self.http, ASKED, Letters, backoff=backoff, clock=loop_clock(), patience=5.0)
+        return stream(self.http, ASKED, events(Letters), backoff=backoff, clock=loop_clock(), patience=5.0)
 
 
 async def told(asked: AsyncGenerator[str], seen: list[str] | None = None) -> str:
@@ -171,7 +171,7 @@ class Lines(Letters):
 async def test_an_answer_may_say_that_it_is_whole_by_its_end():
     http = Server(MemoryAnswer([b"ab"])).http
     backoff = Backoff(Retry(), random.Random(1))
-    asked = stream(http, ASKED, Lines, backoff=backoff, clock=loop_clock(), patience=5.0)
+    asked = stream(http, ASKED, events(Lines), backoff=backoff, clock=loop_clock(), patience=5.0)
     assert await told(asked) == "ab|"
 
 
@@ -181,3 +181,28 @@ async def test_a_connection_that_breaks_after_all_was_said_costs_no_word():
         raise ConnectionError("lost", code=CUT)
 
     assert await told(Server(MemoryAnswer(broken())).ask()) == "a."
+
+
+async def test_the_content_type_says_what_reads_an_answer():
+    kinds: list[str] = []
+
+    def reading(kind: str) -> Letters | None:
+        kinds.append(kind)
+        return Letters() if kind.startswith("audio/") else None
+
+    waiting = [
+        MemoryAnswer([b"ab."], headers={"content-type": "Audio/PCM; rate=8000"}),
+        MemoryAnswer([b"{}"]),
+    ]
+
+    async def answer(request: HttpRequest) -> HttpAnswer:
+        return waiting.pop(0)
+
+    def ask() -> AsyncGenerator[str]:
+        backoff = Backoff(Retry(), random.Random(1))
+        return stream(MemoryHttp(answer), ASKED, reading, backoff=backoff, clock=loop_clock(), patience=5.0)
+
+    assert await told(ask()) == "ab."
+    with pytest.raises(ProtocolError, match="something else"):
+        await told(ask())
+    assert kinds == ["audio/pcm; rate=8000", "text/event-stream"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import aclosing
-from typing import Final, Protocol, TypeVar
+from typing import Final, Protocol, TypeAlias, TypeVar
 
 from voicechatengine.errors import ConnectionError, DeadlineError, ProviderError
 from voicechatengine.session.backoff import Backoff
@@ -38,10 +38,23 @@ class Fold(Protocol[T_co]):
         ...
 
 
+Reading: TypeAlias = Callable[[str], Fold[T] | None]
+"""What reads an answer of this content type (in lower case, with its parameters); None: nothing can. May raise."""
+
+
+def events(fold: Callable[[], Fold[T]]) -> Reading[T]:
+    """Reads server-sent events, and nothing else, by `fold`."""
+
+    def reading(content_type: str) -> Fold[T] | None:
+        return fold() if content_type.startswith("text/event-stream") else None
+
+    return reading
+
+
 async def stream(
     http: Http,
     request: HttpRequest,
-    fold: Callable[[], Fold[T]],
+    reading: Reading[T],
     *,
     backoff: Backoff,
     clock: Callable[[], float],
@@ -50,14 +63,14 @@ async def stream(
     """What the answer gives, as it comes. Closing it early aborts the request.
 
     A server that is overloaded, fails (5xx) or breaks off before the first output is asked again as `backoff` says; after it
-    the error is raised. `patience` seconds without a byte raise `DeadlineError`. Raises what `refused` makes of a refusal, and
-    what `fold` raises.
+    the error is raised. `patience` seconds without a byte raise `DeadlineError`. Raises what `refused` makes of a refusal (and of
+    an answer that is of no content type to read), and what `reading` and its fold raise.
     """
     backoff.dropped(clock())
     while True:
         given = False
         try:
-            async with aclosing(_once(http, request, fold(), patience)) as outputs:
+            async with aclosing(_once(http, request, reading, patience)) as outputs:
                 async for output in outputs:
                     given = True
                     yield output
@@ -75,7 +88,7 @@ def transient(error: ProviderError) -> bool:
     return error.code == CUT or (error.status or 0) >= SERVER_ERROR
 
 
-async def _once(http: Http, request: HttpRequest, fold: Fold[T], patience: float) -> AsyncGenerator[T]:
+async def _once(http: Http, request: HttpRequest, reading: Reading[T], patience: float) -> AsyncGenerator[T]:
     try:
         async with asyncio.timeout(patience):
             answer = await http.request(request)
@@ -83,8 +96,8 @@ async def _once(http: Http, request: HttpRequest, fold: Fold[T], patience: float
         raise _late(patience) from error
     try:
         async with aclosing(answer.chunks()) as chunks:
-            kind = answer.headers.get("content-type", "")
-            if answer.status != OK or not kind.startswith("text/event-stream"):
+            fold = reading(answer.headers.get("content-type", "").lower()) if answer.status == OK else None
+            if fold is None:
                 body = await _body(chunks, patience)
                 raise refused(answer.status, body, answer.headers.get("retry-after"), what="request")
             while not fold.done:

@@ -15,7 +15,7 @@ from voicechatengine.providers.cascade.parts import ModelOutput, Request
 from voicechatengine.session.backoff import Backoff
 from voicechatengine.session.clock import loop_clock
 from voicechatengine.session.http import Http, HttpRequest
-from voicechatengine.session.http_stream import stream
+from voicechatengine.session.http_stream import events, stream
 
 
 class AnthropicModel:
@@ -68,7 +68,7 @@ class AnthropicModel:
         outputs = stream(
             self._ready(),
             asked,
-            MessageFold,
+            events(MessageFold),
             backoff=Backoff(config.retry, self._rng),
             clock=self._clock,
             patience=config.timeouts.response,

@@ -15,7 +15,7 @@ from voicechatengine.providers.chat.wire import encode
 from voicechatengine.session.backoff import Backoff
 from voicechatengine.session.clock import loop_clock
 from voicechatengine.session.http import Http, HttpRequest
-from voicechatengine.session.http_stream import stream
+from voicechatengine.session.http_stream import events, stream
 
 
 class ChatModel:
@@ -58,7 +58,7 @@ class ChatModel:
         outputs = stream(
             self._ready(),
             HttpRequest(config.address(), encode(body), config.request_headers()),
-            ChatFold,
+            events(ChatFold),
             backoff=Backoff(config.retry, self._rng),
             clock=self._clock,
             patience=config.timeouts.response,
