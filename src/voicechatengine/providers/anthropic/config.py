@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 from msgspec import UNSET
 from msgspec.structs import replace
@@ -19,6 +19,7 @@ from voicechatengine.messages import Options
 from voicechatengine.providers.anthropic.request import check_vendor
 from voicechatengine.providers.anthropic.wire import PATH, VERSION
 from voicechatengine.providers.cascade.config import CascadeConfig
+from voicechatengine.session.address import address as complete
 
 URL: Final = "https://api.anthropic.com"
 MODEL: Final = "claude-haiku-5-5"
@@ -77,17 +78,7 @@ class AnthropicConfig(CascadeConfig):
 
 def address(given: str | None) -> str:
     """Where requests go: a base completed by ``/v1/messages``. Raises `MessageError` for what is no address."""
-    parts = urlsplit(given or URL)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise MessageError(
-            "url is no address of an API", field="url", cure="use http:// or https:// with a host"
-        )
-    path = parts.path.rstrip("/")
-    if not path:
-        path = PATH
-    elif path.endswith("/v1"):
-        path += "/messages"
-    return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
+    return complete(given or URL, PATH)
 
 
 def _check_thinking(thinking: Mapping[str, Any], max_tokens: int) -> None:

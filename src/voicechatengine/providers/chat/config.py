@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
 
 from voicechatengine.errors import MessageError
 from voicechatengine.provider import Retry, Timeouts
 from voicechatengine.providers.chat.wire import PATH
+from voicechatengine.session.address import address
 
 URL: Final = "http://127.0.0.1:11434"
 """Where Ollama listens (https://docs.ollama.com/faq, read 2026-11-22)."""
@@ -43,17 +43,7 @@ class ChatConfig:
 
     def address(self) -> str:
         """Where requests go: a base completed by ``/v1/chat/completions``."""
-        parts = urlsplit(self.url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise MessageError(
-                "url is no address of an API", field="url", cure="use http:// or https:// with a host"
-            )
-        path = parts.path.rstrip("/")
-        if not path:
-            path = PATH
-        elif path.endswith("/v1"):
-            path += "/chat/completions"
-        return urlunsplit((parts.scheme, parts.netloc, path, parts.query, ""))
+        return address(self.url, PATH)
 
     def request_headers(self) -> dict[str, str]:
         """The headers of a request."""
