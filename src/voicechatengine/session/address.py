@@ -17,10 +17,10 @@ def address(given: str, path: str) -> str:
     """
     try:
         parts = urlsplit(given)
-        fits = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        port = parts.port
     except ValueError:  # a port that is no number, or half an IPv6 address
-        fits = False
-    if not fits:
+        parts, port = urlsplit(""), 0
+    if parts.scheme not in ("http", "https") or not parts.hostname or port == 0:
         raise MessageError(
             "url is no address of an API", field="url", cure="use http:// or https:// with a host"
         )
