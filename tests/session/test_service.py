@@ -11,8 +11,8 @@ import pytest
 from voicechatengine import AuthenticationError, ConnectionError, DeadlineError, MessageError
 from voicechatengine.errors import ProtocolError, RateLimitError
 from voicechatengine.provider import Retry, Timeouts
-from voicechatengine.session.dialect import Close, Endpoint, Frame, Outgoing, Restore
-from voicechatengine.session.service import UNREAD, Inbox, Ready, Service
+from voicechatengine.session.dialect import Close, Endpoint, Frame, Outgoing, Ready, Restore
+from voicechatengine.session.service import UNREAD, Inbox, Service
 from voicechatengine.session.transport import MemoryTransport, Transport, memory_pair
 
 

@@ -65,6 +65,12 @@ class Endpoint(msgspec.Struct, frozen=True):
         return f"Endpoint(url={self.url.partition('?')[0]!r})"
 
 
+class Ready(msgspec.Struct, frozen=True):
+    """The service will work. The dialect of a speech service (`service.py`) gives it once: from `opened` where the service says
+    nothing of its own accord.
+    """
+
+
 In = TypeVar("In", contravariant=True)
 Out = TypeVar("Out", covariant=True)
 

@@ -13,13 +13,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, Generic, TypeAlias, TypeVar
 
-import msgspec
-
 from voicechatengine.errors import ConnectionError, DeadlineError, ProtocolError, RateLimitError
 from voicechatengine.provider import Retry, Timeouts
 from voicechatengine.session.backoff import Backoff
 from voicechatengine.session.clock import loop_clock
-from voicechatengine.session.dialect import Close, Dialect, Endpoint
+from voicechatengine.session.dialect import Close, Dialect, Endpoint, Ready
 from voicechatengine.session.link import Link
 from voicechatengine.session.transport import Connector, Transport
 
@@ -28,10 +26,6 @@ Out = TypeVar("Out")
 
 UNREAD: Final = 20_000  # outputs: of one utterance there are far fewer
 _BYE: Final = Close(1000)
-
-
-class Ready(msgspec.Struct, frozen=True):
-    """The service will work: given by a dialect once, from `opened` where the service says nothing of its own accord."""
 
 
 Dial: TypeAlias = Callable[[], tuple[Endpoint, Dialect[In, Out | Ready | ConnectionError]]]
