@@ -14,6 +14,8 @@ from voicechatengine.session.refusal import explain, of_status, refused
         ('{"error": {"type": "overloaded", "message": "busy"}}', ("overloaded", "busy")),
         ('{"message": "m", "status": "S"}', ("S", "m")),
         ('{"error": "plain"}', (None, "plain")),
+        ('{"detail": {"code": "voice_not_found", "message": "m"}}', ("voice_not_found", "m")),
+        ('{"detail": "m", "code": 5}', ("5", "m")),
         ("[1]", (None, "[1]")),
         ("first\nsecond", (None, "first")),
         ("<!doctype html>", (None, "")),

@@ -61,7 +61,8 @@ def explain(body: str) -> tuple[str | None, str]:
     except ValueError:
         line = body.strip().partition("\n")[0]
         return None, "" if line.startswith("<") else line[:300]
-    inner: Any = found.get("error", found)
+    detail = found.get("detail")
+    inner: Any = found.get("error", detail if isinstance(detail, dict) else found)
     try:
         error = msgspec.convert(inner, dict[str, Any])
     except msgspec.ValidationError:
