@@ -7,7 +7,7 @@ nothing of reconnection.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -33,7 +33,8 @@ _LATE: Final = Close(1002, "no session in time")
 class Vendor(Generic[C]):
     """What the runtime must know of a vendor, all of it pure: where to connect, how to talk, and what it can do.
 
-    `check` raises `MessageError` for options that the vendor does not have.
+    `check` raises `MessageError` for options that the vendor does not have. `prepare` gets what a connection needs first, a fresh
+    token say, and gives the config with it; it is called before each connection, within ``timeouts.connect``.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Vendor(Generic[C]):
     capabilities: Callable[[C, Options], Capabilities]
     audio_format: Callable[[Options], AudioFormat]
     check: Callable[[Options], object]
+    prepare: Callable[[C], Awaitable[C]] | None = None
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class Connection(Generic[C]):
         self.link: Link[Command, Event] | None = None
         self.session: SessionCreated | None = None
         self._around = surroundings
+        self._config = surroundings.config
         self._emit = emit
         self._dialect: ClientDialect | None = None
         self._error: ErrorInfo | None = None
@@ -75,11 +78,13 @@ class Connection(Generic[C]):
     async def run(self) -> ConnectionError:
         """Dials, serves until the connection ends, and returns why it ended. A cancellation closes it."""
         around = self._around
-        timeouts = around.config.timeouts
+        vendor, timeouts = around.vendor, around.config.timeouts
         try:
-            endpoint = around.vendor.endpoint(around.config, self.restore)
-            dialect = self._dialect = around.vendor.dialect(around.config, self.restore, around.ids)
             async with asyncio.timeout(timeouts.connect):
+                if vendor.prepare is not None:
+                    self._config = await vendor.prepare(around.config)
+                endpoint = vendor.endpoint(self._config, self.restore)
+                dialect = self._dialect = vendor.dialect(self._config, self.restore, around.ids)
                 transport = await around.connector(endpoint)
         except TimeoutError:
             return DeadlineError(
@@ -108,7 +113,7 @@ class Connection(Generic[C]):
         if isinstance(data, SessionCreated):
             self.session, self._error = data, None
         elif isinstance(data, ErrorInfo):
-            data = msgspec.structs.replace(data, message=redact(data.message, self._around.config.api_key))
+            data = msgspec.structs.replace(data, message=redact(data.message, self._config.api_key))
             if self.session is None or not data.recoverable:
                 self._error = data
             if not data.recoverable and self.link is not None:

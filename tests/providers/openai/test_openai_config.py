@@ -9,7 +9,8 @@ import pytest
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.errors import AuthenticationError, MessageError
 from voicechatengine.messages import Options, TurnDetection
-from voicechatengine.providers.openai.config import OpenAIConfig, audio_format, capabilities, endpoint
+from voicechatengine.providers.openai.config import OpenAIConfig, capabilities, endpoint
+from voicechatengine.providers.openai.provider import VENDOR
 from voicechatengine.session.dialect import Restore
 
 
@@ -78,9 +79,9 @@ def test_an_option_that_the_service_does_not_have_is_refused_at_once():
 
 
 def test_the_format_is_24_khz_unless_said_otherwise():
-    assert audio_format(Options()) == AudioFormat("pcm16", 24_000)
+    assert VENDOR.audio_format(Options()) == AudioFormat("pcm16", 24_000)
     ulaw = AudioFormat("g711_ulaw", 8000)
-    assert audio_format(Options(input_audio_format=ulaw)) == ulaw
+    assert VENDOR.audio_format(Options(input_audio_format=ulaw)) == ulaw
 
 
 def test_what_is_claimed_can_be_asked_for():

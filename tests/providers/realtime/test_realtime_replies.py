@@ -289,7 +289,7 @@ def test_a_response_announced_twice_begins_once():
 
 def test_a_broken_beginning_begins_all_the_same():
     s = Script(opened=False)
-    s.says("session.created", session={"id": "sess_7", "tools": "none"})
+    s.says("session.created", event_id=7, session={"id": "sess_7"})
     assert s.names == ["ErrorInfo", "SessionCreated"]
     assert s.events[1].session_id == "sess_7"
     s.says("response.created", response={"id": "r1", "output": "none"})

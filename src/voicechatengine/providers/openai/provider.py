@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import random
 from collections.abc import Callable
 from typing import Final, final
 
-from voicechatengine.providers.openai.config import OpenAIConfig, audio_format, capabilities, check, endpoint
-from voicechatengine.providers.realtime.client import RealtimeClient
-from voicechatengine.session.connection import Vendor
-from voicechatengine.session.dialect import ClientDialect, Ids, Restore
+from voicechatengine.providers.openai.config import OpenAIConfig, capabilities, endpoint
+from voicechatengine.providers.realtime import family
+from voicechatengine.providers.realtime.differences import OPENAI
 from voicechatengine.session.runtime import Runtime
 from voicechatengine.session.transport import Connector
 
-
-def _dialect(config: OpenAIConfig, restore: Restore, ids: Ids) -> ClientDialect:
-    return RealtimeClient(restore, ids, patience=config.timeouts.response)
-
-
-OPENAI: Final = Vendor(
-    name="openai",
-    endpoint=endpoint,
-    dialect=_dialect,
-    capabilities=capabilities,
-    audio_format=audio_format,
-    check=check,
-)
+VENDOR: Final = dataclasses.replace(family.vendor("openai", OPENAI, endpoint), capabilities=capabilities)
 
 
 @final
@@ -44,4 +32,4 @@ class OpenAIProvider(Runtime[OpenAIConfig]):
         clock: Callable[[], float] | None = None,
         rng: random.Random | None = None,
     ) -> None:
-        super().__init__(config or OpenAIConfig(), OPENAI, connector=connector, clock=clock, rng=rng)
+        super().__init__(config or OpenAIConfig(), VENDOR, connector=connector, clock=clock, rng=rng)

@@ -20,6 +20,7 @@ from voicechatengine.events import ErrorInfo, SessionExpiring, VendorMessage
 from voicechatengine.messages import AudioAppend, Command
 from voicechatengine.provider import Timeouts
 from voicechatengine.providers.realtime import decode, encode, objects, receiving, sending, wire
+from voicechatengine.providers.realtime.differences import OPENAI, Differences
 from voicechatengine.providers.realtime.state import Output, State
 from voicechatengine.session.dialect import Close, Ids, Restore
 
@@ -33,12 +34,20 @@ class RealtimeClient:
     """The protocol state of one connection; satisfies `Dialect[Command, Event]`.
 
     `restore` gives the session's full options and the history to start from, `ids` fresh ids, `patience` the seconds in which
-    a reply that was asked for must begin. Raises `MessageError` for options that the service does not have.
+    a reply that was asked for must begin, `differences` what is different about the vendor. Raises `MessageError` for options that
+    the service does not have.
     """
 
-    def __init__(self, restore: Restore, ids: Ids, *, patience: float = Timeouts().response) -> None:
-        encode.opening(restore.options)  # what the service does not have is told now
-        self._state = State(restore, ids, patience)
+    def __init__(
+        self,
+        restore: Restore,
+        ids: Ids,
+        *,
+        patience: float = Timeouts().response,
+        differences: Differences = OPENAI,
+    ) -> None:
+        encode.opening(restore.options, differences)  # what the service does not have is told now
+        self._state = State(restore, ids, patience, differences)
         self._due: float | None = None
 
     def opened(self, _now: float, /) -> Sequence[Output]:
@@ -49,6 +58,7 @@ class RealtimeClient:
         """See `Dialect.send`. A request for a reply may be held, and go out after a later frame came."""
         if isinstance(message, AudioAppend):
             return sending.append(self._state, message.audio)
+        sending.check(self._state, message)
         out: list[Output] = []
         sending.SENDERS[message.__class__](self._state, message, now, out)
         self._due = self._next_due()
@@ -136,7 +146,7 @@ class RealtimeClient:
             return (VendorMessage(name, raw),)
         out: list[Output] = [ErrorInfo("invalid_message", f"the server sent a broken {name}: {why}")]
         if name == "session.created":
-            session = objects.Session(id=_text(raw, "session", "id"))
+            session = {"id": _text(raw, "session", "id")}
             receiving.created(self._state, wire.SessionCreated(session=session), now, out)
         elif name in ("response.created", "response.done"):
             response_id, status = _text(raw, "response", "id"), _text(raw, "response", "status")

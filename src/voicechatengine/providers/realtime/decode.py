@@ -6,15 +6,17 @@ All are lenient: what a server leaves out or writes oddly is left out here.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Any, Final, cast
 
 import msgspec
+from msgspec import UNSET
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.events import ErrorInfo, RateLimit, RateLimits, Usage
-from voicechatengine.messages import Options
+from voicechatengine.messages import Options, Transcription, TurnDetection
 from voicechatengine.providers.realtime import objects
-from voicechatengine.providers.realtime.encode import FORMATS
+from voicechatengine.providers.realtime.differences import Differences, Fields, from_vendor
 from voicechatengine.session.dialect import Close
 
 FATAL: Final = frozenset(
@@ -51,6 +53,20 @@ _object: Final = msgspec.json.Decoder(dict[str, Any]).decode
 def number(value: object) -> int:
     """A count that may be missing."""
     return value if isinstance(value, int) else 0
+
+
+def text(fields: Fields, name: str) -> str:
+    """Text that may be missing, or be something else."""
+    value = fields.get(name)
+    return value if isinstance(value, str) else ""
+
+
+def details(given: object) -> objects.StatusDetails:
+    """Why a response ended so, where that is said in the form that it should have."""
+    try:
+        return msgspec.convert(given, objects.StatusDetails)
+    except msgspec.ValidationError:
+        return objects.StatusDetails()
 
 
 def usage(given: objects.Usage) -> Usage:
@@ -106,68 +122,101 @@ def arguments(text: str) -> dict[str, Any] | None:
 # ------------------------------------------------------------------ session
 
 
-def _format(given: object) -> AudioFormat | None:
-    if not isinstance(given, objects.Format):
+def _format(given: object, formats: Mapping[AudioFormat, Fields]) -> AudioFormat | None:
+    """The format that is said so; one that says no more than its type is the first of that type."""
+    if not isinstance(given, dict):
         return None
-    return next((known for known, value in FORMATS.items() if value["type"] == given.type), None)
+    said = cast("Fields", given)
+    return next(
+        (known for known, value in formats.items() if value == {name: said.get(name) for name in value}),
+        next(
+            (
+                known
+                for known, value in formats.items()
+                if "rate" not in said and value["type"] == said.get("type")
+            ),
+            None,
+        ),
+    )
 
 
-def _without_nulls(given: msgspec.Struct) -> dict[str, Any]:
-    return {name: value for name, value in msgspec.to_builtins(given).items() if value is not None}
+def _without_nulls(given: object) -> Fields:
+    return {name: value for name, value in cast("Fields", given).items() if value is not None}
 
 
-def _turn_detection(given: objects.TurnDetection) -> dict[str, Any]:
-    return {("mode" if name == "type" else name): value for name, value in _without_nulls(given).items()}
+def _turn_detection(given: object) -> Fields | None:
+    if not isinstance(given, dict):
+        return None
+    said = _without_nulls(cast("Fields", given))
+    mode = said.pop("type", None)
+    known = TurnDetection.__struct_fields__
+    return {"mode": mode} | {name: value for name, value in said.items() if name in known} if mode else None
 
 
-def _transcription(given: objects.Transcription) -> dict[str, Any]:
-    known = ("model", "language", "prompt")
-    return {name: value for name, value in _without_nulls(given).items() if name in known}
+def _transcription(given: object) -> Fields | None:
+    if not isinstance(given, dict):
+        return None
+    known = Transcription.__struct_fields__
+    return {name: value for name, value in _without_nulls(cast("Fields", given)).items() if name in known}
 
 
-def _tools(given: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _tools(given: list[Fields]) -> list[Fields]:
+    """The function tools; some write what a function is into a mapping of its own."""
     known = ("name", "description", "parameters")
-    return [
-        {name: each[name] for name in known if each.get(name) is not None}
-        for each in given
-        if each.get("type") == "function"
-    ]
+    functions = [each.get("function", each) for each in given if each.get("type") == "function"]
+    return [{name: each[name] for name in known if each.get(name) is not None} for each in functions]
 
 
-def _tool_choice(given: Any) -> object:
+def _tool_choice(given: object) -> object:
     return cast("dict[str, object]", given).get("name") if isinstance(given, dict) else given
 
 
-def applied(session: objects.Session) -> Options:
+def _voice(given: object) -> object:
+    """A voice's name; some say more of it than that."""
+    return cast("dict[str, object]", given).get("name") if isinstance(given, dict) else given
+
+
+def _at(fields: Fields, *path: str) -> Any:
+    found: Any = fields
+    for name in path:
+        if not isinstance(found, dict) or name not in found:
+            return UNSET
+        found = cast("Fields", found)[name]
+    return found
+
+
+_APPLIED: Final[dict[str, tuple[tuple[str, ...], Callable[[Any, Differences], object]]]] = {
+    "model": (("model",), lambda value, _: value),
+    "voice": (("audio", "output", "voice"), lambda value, _: _voice(value)),
+    "instructions": (("instructions",), lambda value, _: value),
+    "tools": (("tools",), lambda value, _: _tools(value)),
+    "tool_choice": (("tool_choice",), lambda value, _: _tool_choice(value)),
+    "modalities": (("output_modalities",), lambda value, _: value),
+    "input_audio_format": (("audio", "input", "format"), lambda value, d: _format(value, d.input_formats)),
+    "output_audio_format": (("audio", "output", "format"), lambda value, d: _format(value, d.output_formats)),
+    "max_tokens": (("max_output_tokens",), lambda value, _: None if value == "inf" else value),
+    "turn_detection": (("audio", "input", "turn_detection"), lambda value, _: _turn_detection(value)),
+    "transcription": (("audio", "input", "transcription"), lambda value, _: _transcription(value)),
+}
+"""Where each option is in OpenAI's session, and what it is in our words."""
+
+_NULLABLE: Final = ("turn_detection", "transcription", "max_tokens")
+"""Null has a meaning for these."""
+
+
+def applied(session: Fields, differences: Differences) -> Options:
     """The options that a session reports; what does not fit ours is left out, one by one."""
-    heard = (session.audio and session.audio.input) or objects.AudioInput()
-    spoken = (session.audio and session.audio.output) or objects.AudioOutput()
-    found: dict[str, Any] = {
-        "model": session.model,
-        "voice": spoken.voice,
-        "instructions": session.instructions,
-        "tools": _tools(session.tools)
-        if session.tools is not None and session.tools is not msgspec.UNSET
-        else None,
-        "tool_choice": _tool_choice(session.tool_choice),
-        "modalities": session.output_modalities,
-        "input_audio_format": _format(heard.format),
-        "output_audio_format": _format(spoken.format),
-        "max_tokens": session.max_output_tokens,
-    }
-    found = {name: value for name, value in found.items() if value is not None}
-    # Null has a meaning for these three.
-    found["turn_detection"] = heard.turn_detection and _turn_detection(heard.turn_detection)
-    found["transcription"] = heard.transcription and _transcription(heard.transcription)
-    if found.get("max_tokens") == "inf":
-        found["max_tokens"] = None
+    fields = from_vendor(session, differences.session)
     options = Options()
-    for name, value in found.items():
-        if value is msgspec.UNSET:
+    for name, (path, meaning) in _APPLIED.items():
+        said = _at(fields, *path)
+        if said is UNSET:
             continue
         try:
-            options = options.merged(msgspec.convert({name: value}, Options))
-        except (msgspec.ValidationError, ValueError):
+            value = meaning(said, differences)
+            if value is not None or name in _NULLABLE:
+                options = options.merged(msgspec.convert({name: value}, Options))
+        except (msgspec.ValidationError, ValueError, TypeError, AttributeError):
             continue
     return options
 

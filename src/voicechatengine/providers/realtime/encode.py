@@ -7,10 +7,11 @@ byte leaves. Sources as in `wire`; the limits are those of the API reference, re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import msgspec
 import pybase64
+from msgspec import UNSET
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.errors import MessageError
@@ -28,36 +29,25 @@ from voicechatengine.messages import (
     Tool,
     ToolCallItem,
     ToolResult,
+    ToolResultItem,
     TurnDetection,
 )
 from voicechatengine.providers.realtime import objects
+from voicechatengine.providers.realtime.differences import (
+    SERVER_VAD,
+    Differences,
+    Fields,
+    Path,
+    merge,
+    to_vendor,
+)
 
-PCM: Final = AudioFormat()
-FORMATS: Final[dict[AudioFormat, dict[str, Any]]] = {
-    PCM: {"type": "audio/pcm", "rate": 24000},
-    AudioFormat("g711_ulaw", 8000): {"type": "audio/pcmu"},
-    AudioFormat("g711_alaw", 8000): {"type": "audio/pcma"},
-}
-"""The audio formats of the service. Frames of another length are the same sound."""
-
-TRANSCRIPTION_MODEL: Final = "gpt-realtime-whisper"
-ID_LENGTH: Final = 32  # longer item ids are refused
 APPEND_BYTES: Final = 10 << 20  # audio in one message: 15 MiB of base64 are allowed, this makes 13.4
-MIME_TYPES: Final = ("image/png", "image/jpeg")
+
+SETTINGS: Final = (*SERVER_VAD, "eagerness")
 
 _APPEND: Final = b'{"type":"input_audio_buffer.append","audio":"'
 _END: Final = b'"}'
-
-
-def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    """`base` with `change` put over it, mapping by mapping; neither is altered."""
-    merged = dict(base)
-    for name, value in change.items():
-        old = merged.get(name)
-        if isinstance(old, Mapping) and isinstance(value, Mapping):
-            value = merge(cast("Mapping[str, Any]", old), cast("Mapping[str, Any]", value))
-        merged[name] = value
-    return merged
 
 
 def append(audio: bytes) -> bytes:
@@ -68,15 +58,15 @@ def append(audio: bytes) -> bytes:
 # ------------------------------------------------------------------ session
 
 
-def audio_format(wanted: AudioFormat, field: str) -> dict[str, Any]:
-    """A format in the service's words."""
-    for known, value in FORMATS.items():
+def audio_format(wanted: AudioFormat, field: str, formats: Mapping[AudioFormat, Fields]) -> Fields:
+    """A format in OpenAI's words."""
+    for known, value in formats.items():
         if known.same_sound(wanted):
             return value
     raise MessageError(
         f"{field}: the service has no {wanted}",
         field=field,
-        cure=f"use one of {', '.join(str(known) for known in FORMATS)}",
+        cure=f"use one of {', '.join(str(known) for known in formats)}",
     )
 
 
@@ -108,37 +98,46 @@ def max_tokens(wanted: int | None) -> int | str:
     return "inf" if wanted is None else wanted
 
 
-def turn_detection(wanted: TurnDetection | None) -> dict[str, Any] | None:
-    """Turn detection; a setting that the mode does not have is refused."""
+def turn_detection(wanted: TurnDetection | None, differences: Differences) -> Fields | None:
+    """Turn detection; a mode that the service lacks is refused, and a setting that the mode does not have."""
+    modes = differences.modes
     if wanted is None:
+        if not differences.manual:
+            raise MessageError(
+                "turn_detection: the service finds the turns itself, always",
+                field="turn_detection",
+                cure="leave it to the service",
+            )
         return None
-    settings = {
-        "server_vad": ("threshold", "prefix_padding_ms", "silence_duration_ms", "idle_timeout_ms"),
-        "semantic_vad": ("eagerness",),
-    }
-    given: dict[str, Any] = {"type": wanted.mode}
-    for mode, names in settings.items():
-        for name in names:
-            value = getattr(wanted, name)
-            if value is None:
-                continue
-            if mode != wanted.mode:
-                field = f"turn_detection.{name}"
-                raise MessageError(
-                    f"{field} is a setting of {mode}", field=field, cure=f"leave it out with {wanted.mode}"
-                )
-            given[name] = value
+    if wanted.mode not in modes:
+        raise MessageError(
+            f"turn_detection.mode: the service has no {wanted.mode}",
+            field="turn_detection.mode",
+            cure=f"use {' or '.join(modes)}",
+        )
+    given: Fields = {"type": wanted.mode}
+    for name in SETTINGS:
+        value = getattr(wanted, name)
+        if value is None:
+            continue
+        if name not in modes[wanted.mode]:
+            field = f"turn_detection.{name}"
+            owners = [mode for mode, names in modes.items() if name in names]
+            what = f"is a setting of {' and '.join(owners)}" if owners else "is no setting of the service"
+            raise MessageError(f"{field} {what}", field=field, cure=f"leave it out with {wanted.mode}")
+        given[name] = value
     return given | {
         "create_response": wanted.create_response,
         "interrupt_response": wanted.interrupt_response,
     }
 
 
-def transcription(options: Options) -> dict[str, Any] | None:
+def transcription(options: Options, differences: Differences) -> Fields | None:
     """Transcription of the user's speech; the session's `language` is its language unless it names its own."""
     wanted = options.transcription
     language = options.language or None
-    if wanted is None:
+    model = (wanted.model if wanted else None) or differences.transcription_model
+    if wanted is None or (wanted is UNSET and model is None):
         if language is not None:
             raise MessageError(
                 "language is the language of the transcription, which is off",
@@ -146,9 +145,12 @@ def transcription(options: Options) -> dict[str, Any] | None:
                 cure="leave it out, or switch transcription on",
             )
         return None
-    given: dict[str, Any] = {"model": TRANSCRIPTION_MODEL}
+    if model is None:
+        raise MessageError(
+            "transcription.model: the service has no usual one", field="transcription.model", cure="name one"
+        )
+    given: Fields = {"model": model}
     if wanted:
-        given["model"] = wanted.model or TRANSCRIPTION_MODEL
         language = wanted.language or language
         if wanted.prompt is not None:
             given["prompt"] = wanted.prompt
@@ -157,51 +159,61 @@ def transcription(options: Options) -> dict[str, Any] | None:
     return given
 
 
-FIELDS: Final[dict[str, tuple[tuple[str, ...], Callable[[Any], Any]]]] = {
-    "instructions": (("instructions",), lambda o: o.instructions),
-    "modalities": (("output_modalities",), lambda o: modalities(o.modalities)),
+FIELDS: Final[dict[str, tuple[Path, Callable[[Any, Differences], Any]]]] = {
+    "instructions": (("instructions",), lambda o, _: o.instructions),
+    "modalities": (("output_modalities",), lambda o, _: modalities(o.modalities)),
     "input_audio_format": (
         ("audio", "input", "format"),
-        lambda o: audio_format(o.input_audio_format, "input_audio_format"),
+        lambda o, d: audio_format(o.input_audio_format, "input_audio_format", d.input_formats),
     ),
-    "turn_detection": (("audio", "input", "turn_detection"), lambda o: turn_detection(o.turn_detection)),
+    "turn_detection": (
+        ("audio", "input", "turn_detection"),
+        lambda o, d: turn_detection(o.turn_detection, d),
+    ),
     "transcription": (("audio", "input", "transcription"), transcription),
     "language": (("audio", "input", "transcription"), transcription),
     "output_audio_format": (
         ("audio", "output", "format"),
-        lambda o: audio_format(o.output_audio_format, "output_audio_format"),
+        lambda o, d: audio_format(o.output_audio_format, "output_audio_format", d.output_formats),
     ),
-    "voice": (("audio", "output", "voice"), lambda o: o.voice),
-    "tools": (("tools",), lambda o: [tool(each) for each in o.tools]),
-    "tool_choice": (("tool_choice",), lambda o: tool_choice(o.tool_choice)),
-    "max_tokens": (("max_output_tokens",), lambda o: max_tokens(o.max_tokens)),
+    "voice": (("audio", "output", "voice"), lambda o, _: o.voice),
+    "tools": (("tools",), lambda o, _: [tool(each) for each in o.tools]),
+    "tool_choice": (("tool_choice",), lambda o, _: tool_choice(o.tool_choice)),
+    "max_tokens": (("max_output_tokens",), lambda o, _: max_tokens(o.max_tokens)),
 }
-"""Each option's place in the session, and its value there, made from all options that are in force."""
+"""Each option's place in OpenAI's session, and its value there, made from all options that are in force."""
 
 
 def session(
-    options: Options, names: Iterable[str] | None = None, vendor: Mapping[str, Any] | None = None
-) -> dict[str, Any]:
+    options: Options,
+    differences: Differences,
+    names: Iterable[str] | None = None,
+    vendor: Mapping[str, Any] | None = None,
+) -> Fields:
     """The session of a ``session.update``: the options `names` (None: all that are set) out of those that are in force.
 
-    `vendor` is merged into it last, key by key. The model is not part of it: the connection's URL names it.
+    `vendor` is merged into it last, key by key, in the vendor's own words. The model is not part of it: the connection's URL
+    names it.
     """
-    nested: dict[str, Any] = {"type": "realtime"}
+    nested: Fields = {"type": "realtime"} if differences.typed else {}
     named = set(options.changes() if names is None else names)
     for name, (path, value) in FIELDS.items():
         if name not in named:
             continue
+        if name in differences.lacks:
+            raise MessageError(f"{name} is no option of this service", field=name, cure="leave it out")
         place = nested
         for step in path[:-1]:
             place = place.setdefault(step, {})
-        place[path[-1]] = value(options)
-    return merge(nested, vendor) if vendor else nested
+        place[path[-1]] = value(options, differences)
+    moved = to_vendor(nested, differences.session)
+    return merge(moved, vendor) if vendor else moved
 
 
-def opening(options: Options) -> dict[str, Any]:
+def opening(options: Options, differences: Differences) -> Fields:
     """The session of the first ``session.update``: every option that is set, and the formats in any case."""
-    full = Options(input_audio_format=PCM, output_audio_format=PCM).merged(options)
-    return session(full, vendor=options.vendor or None)
+    formats = Options(input_audio_format=differences.input, output_audio_format=differences.output)
+    return session(formats.merged(options), differences, vendor=options.vendor or None)
 
 
 def updated(options: Options, change: Options) -> Options:
@@ -215,24 +227,25 @@ def updated(options: Options, change: Options) -> Options:
 # ------------------------------------------------------------------ items
 
 
-def image(data: bytes, mime_type: str, detail: str) -> objects.Content:
-    """A picture as a data URI; the service takes PNG and JPEG."""
-    if mime_type not in MIME_TYPES:
+def image(data: bytes, mime_type: str, detail: str, differences: Differences) -> objects.Content:
+    """A picture as a data URI, of a type that the service takes."""
+    if mime_type not in differences.images:
+        cure = f"use {' or '.join(differences.images)}" if differences.images else "describe it in words"
         raise MessageError(
-            f"mime_type: the service takes no {mime_type}",
+            f"mime_type: the service takes no {mime_type if differences.images else 'pictures'}",
             field="mime_type",
-            cure=f"use {' or '.join(MIME_TYPES)}",
+            cure=cure,
         )
     uri = f"data:{mime_type};base64,{pybase64.b64encode_as_string(data)}"
     return objects.Content(type="input_image", image_url=uri, detail=detail)
 
 
-def _user_part(part: Part, audio: AudioFormat) -> objects.Content:
+def _user_part(part: Part, audio: AudioFormat, differences: Differences) -> objects.Content:
     match part:
         case TextPart():
             return objects.Content(type="input_text", text=part.text)
         case ImagePart():
-            return image(part.image, part.mime_type, part.detail)
+            return image(part.image, part.mime_type, part.detail, differences)
         case AudioPart():
             audio.check(part.audio)
             content = objects.Content(type="input_audio", audio=pybase64.b64encode_as_string(part.audio))
@@ -253,22 +266,23 @@ def _words(part: Part, role: str) -> str:
     return words
 
 
-def message(item: MessageItem, audio: AudioFormat) -> objects.Item:
+def message(item: MessageItem, audio: AudioFormat, differences: Differences) -> objects.Item:
     """A message item; what an assistant said is written, because the service takes no speech of an assistant."""
     if not item.content:
         raise MessageError("item.content is empty", field="item.content", cure="give it a part")
     if item.role == "user":
-        content = [_user_part(part, audio) for part in item.content]
+        content = [_user_part(part, audio, differences) for part in item.content]
     else:
         kind = "output_text" if item.role == "assistant" else "input_text"
+        kind = differences.contents.get(kind, kind)
         content = [objects.Content(type=kind, text=_words(part, item.role)) for part in item.content]
     return objects.Item(type="message", role=item.role, content=content)
 
 
-def item(given: Item, audio: AudioFormat) -> objects.Item:
+def item(given: Item, audio: AudioFormat, differences: Differences) -> objects.Item:
     """An item, with its id if it has one. `audio` is the format of speech in it."""
     if isinstance(given, MessageItem):
-        encoded = message(given, audio)
+        encoded = message(given, audio, differences)
     elif isinstance(given, ToolCallItem):
         encoded = objects.Item(
             type="function_call", name=given.name, call_id=given.call_id, arguments=given.arguments
@@ -276,15 +290,16 @@ def item(given: Item, audio: AudioFormat) -> objects.Item:
     else:
         encoded = tool_result(given)
     if given.id:
-        if len(given.id) > ID_LENGTH:
+        most = differences.id_length
+        if len(given.id) > most:
             raise MessageError(
-                f"item.id has {len(given.id)} characters", field="item.id", cure=f"use at most {ID_LENGTH}"
+                f"item.id has {len(given.id)} characters", field="item.id", cure=f"use at most {most}"
             )
         encoded.id = given.id
     return encoded
 
 
-def replayed(given: Item, audio: AudioFormat) -> objects.Item | None:
+def replayed(given: Item, audio: AudioFormat, differences: Differences) -> objects.Item | None:
     """An item of a history, without an id: speech as its words, or as it was where there are none. None: nothing to say."""
     if isinstance(given, MessageItem):
         parts = tuple(
@@ -295,7 +310,7 @@ def replayed(given: Item, audio: AudioFormat) -> objects.Item | None:
         if not parts:
             return None
         given = msgspec.structs.replace(given, content=parts)
-    return item(msgspec.structs.replace(given, id=""), audio)
+    return item(msgspec.structs.replace(given, id=""), audio, differences)
 
 
 def tool_result(result: ToolResult | ToolResultItem) -> objects.Item:
@@ -304,10 +319,12 @@ def tool_result(result: ToolResult | ToolResultItem) -> objects.Item:
     return objects.Item(type="function_call_output", call_id=result.call_id, output=output)
 
 
-def picture(command: Image) -> objects.Item:
+def picture(command: Image, differences: Differences) -> objects.Item:
     """A picture as the user's message."""
     return objects.Item(
-        type="message", role="user", content=[image(command.image, command.mime_type, command.detail)]
+        type="message",
+        role="user",
+        content=[image(command.image, command.mime_type, command.detail, differences)],
     )
 
 
@@ -325,9 +342,9 @@ def _metadata(given: Mapping[str, str]) -> dict[str, str]:
     return dict(given)
 
 
-def response(command: ResponseCreate, audio: AudioFormat) -> dict[str, Any]:
+def response(command: ResponseCreate, audio: AudioFormat, differences: Differences) -> Fields:
     """The parameters of a ``response.create``; empty where all is left to the session."""
-    given: dict[str, Any] = {}
+    given: Fields = {}
     if command.out_of_band:
         given["conversation"] = "none"
     if command.modalities is not None:
@@ -341,7 +358,8 @@ def response(command: ResponseCreate, audio: AudioFormat) -> dict[str, Any]:
     if command.max_tokens is not None:
         given["max_output_tokens"] = max_tokens(command.max_tokens)
     if command.input is not None:
-        given["input"] = [item(each, audio) for each in command.input]
+        given["input"] = [item(each, audio, differences) for each in command.input]
     if command.metadata is not None:
         given["metadata"] = _metadata(command.metadata)
-    return merge(given, command.vendor) if command.vendor else given
+    moved = to_vendor(given, differences.request)
+    return merge(moved, command.vendor) if command.vendor else moved

@@ -235,7 +235,7 @@ class Response(Wire):
     object: str | None = "realtime.response"
     id: str | None = None
     status: str | None = None  # in_progress, completed, cancelled, failed, incomplete
-    status_details: StatusDetails | None = None
+    status_details: Any = None  # `StatusDetails`; some say a word instead
     output: list[Item] | None = None
     conversation_id: Maybe[str] = UNSET  # null: out of band
     output_modalities: list[str] | None = None

@@ -51,21 +51,24 @@ def created(state: State, message: wire.SessionCreated, now: float, out: list[Ou
     if state.session_id:
         updated(state, message, now, out)
         return
-    state.session_id = session.id or state.ids("sess")
-    # A limit in the past is another clock's.
-    state.expires_at = session.expires_at if session.expires_at and session.expires_at > now else None
-    state.post(wire.SessionUpdate(session=encode.opening(state.options)), "session_update", out)
+    state.session_id = decode.text(session, "id") or state.ids("sess")
+    expires_at = session.get("expires_at")
+    if isinstance(expires_at, (int, float)) and expires_at > now:  # a limit in the past is another clock's
+        state.expires_at = expires_at
+    state.post(
+        wire.SessionUpdate(session=encode.opening(state.options, state.differences)), "session_update", out
+    )
     restore = state.restore
     for index, item in enumerate(restore.history):
         try:
-            encoded = encode.replayed(item, state.input)
+            encoded = encode.replayed(item, state.input, state.differences)
         except ProviderError as error:
             out.append(ErrorInfo("history_item_lost", f"item {index} of the history: {error}"))
             continue
         if encoded is None:
             continue
         known = state.replies.items.get(item.id)
-        fits = 0 < len(item.id) <= encode.ID_LENGTH and known is None
+        fits = 0 < len(item.id) <= state.differences.id_length and known is None
         encoded.id = item.id if fits else state.ids("item")
         added = state.replies.item(encoded.id)
         added.announced = added.written = True
@@ -76,14 +79,14 @@ def created(state: State, message: wire.SessionCreated, now: float, out: list[Ou
         state.post(wire.ItemCreate(item=encoded), "session_create", out)
     if restore.reply_owed is not None:
         sending.ask(state, restore.reply_owed, now, out)
-    out.append(SessionCreated(state.session_id, applied=decode.applied(session)))
+    out.append(SessionCreated(state.session_id, applied=decode.applied(session, state.differences)))
 
 
 def updated(
     state: State, message: wire.SessionCreated | wire.SessionUpdated, _now: float, out: list[Output]
 ) -> None:
     """The session changed."""
-    out.append(SessionUpdated(state.session_id, applied=decode.applied(message.session)))
+    out.append(SessionUpdated(state.session_id, applied=decode.applied(message.session, state.differences)))
 
 
 def error(state: State, message: wire.Error, now: float, out: list[Output]) -> None:
@@ -320,7 +323,7 @@ def done(state: State, message: wire.ResponseDone, now: float, out: list[Output]
             output(state, reply, item, out)
         elif not reply.beside:
             unsaid(state, reply, item, out)
-    details = body.status_details or objects.StatusDetails()
+    details = decode.details(body.status_details)
     failure = details.error or objects.StatusError()
     reason = details.reason or failure.code or failure.type or None
     status = STATUS.get(body.status, "completed")
@@ -333,7 +336,8 @@ def done(state: State, message: wire.ResponseDone, now: float, out: list[Output]
         out.append(decode.error(told))
     if status == "interrupted" and reason == "turn_detected" and state.answers() and not reply.beside:
         state.requests.drop()
-    usage = decode.usage(body.usage) if body.usage is not None else None
+    cost = message.usage or body.usage
+    usage = decode.usage(cost) if cost is not None else None
     state.end(reply, out, status, reason, usage=usage, metadata=body.metadata)
     state.ask_held(now, out)
 

@@ -12,14 +12,17 @@ from msgspec import UNSET
 
 from voicechatengine.errors import MessageError
 from voicechatengine.messages import (
+    MESSAGE_TYPES,
     ActivityEnd,
     ActivityStart,
     AudioClear,
     AudioCommit,
+    Command,
     Image,
     ItemCreate,
     ItemDelete,
     ItemTruncate,
+    MessageType,
     ResponseCancel,
     ResponseCreate,
     SessionCreate,
@@ -34,6 +37,15 @@ from voicechatengine.providers.realtime.state import Output, State
 from voicechatengine.session.dialect import Frame
 
 LEAST_COMMIT_MS: Final = 100.0  # less is refused
+
+
+def check(state: State, command: Command) -> None:
+    """Refuses what the service has no word for."""
+    kind = MESSAGE_TYPES[command.__class__]
+    if kind in state.differences.refuses and kind != MessageType.ITEM_TRUNCATE:
+        raise MessageError(
+            f"{kind} is nothing that this service has", field="message_type", cure="see get_capabilities()"
+        )
 
 
 def append(state: State, audio: bytes) -> Sequence[Output]:
@@ -66,7 +78,7 @@ def update(state: State, command: SessionUpdate, now: float, out: list[Output]) 
             cure="disconnect, set it, and connect again",
         )
     options = encode.updated(state.options, change)
-    session = encode.session(options, names, change.vendor or None)
+    session = encode.session(options, state.differences, names, change.vendor or None)
     state.options = options
     state.set_formats()
     if not state.answers():
@@ -79,7 +91,7 @@ def update(state: State, command: SessionUpdate, now: float, out: list[Output]) 
 def create_item(state: State, command: ItemCreate, _now: float, out: list[Output]) -> None:
     """Adds an item, under an id of ours if it has none."""
     given = command.item
-    item = encode.item(given, state.input)
+    item = encode.item(given, state.input, state.differences)
     if isinstance(given, ToolResultItem):
         state.answer_call(given.call_id)
     elif isinstance(given, ToolCallItem):
@@ -101,7 +113,7 @@ def result(state: State, command: ToolResult, _now: float, out: list[Output]) ->
 
 def image(state: State, command: Image, _now: float, out: list[Output]) -> None:
     """Adds a picture."""
-    item = encode.picture(command)
+    item = encode.picture(command, state.differences)
     item.id = state.ids("item")
     state.post(wire.ItemCreate(item=item), "image", out)
     state.requests.unanswered = True
@@ -154,7 +166,9 @@ def activity_end(state: State, _command: ActivityEnd, now: float, out: list[Outp
 
 def ask(state: State, command: ResponseCreate, now: float, out: list[Output]) -> None:
     """Asks for a reply, now or when one can be asked for; see `requests`."""
-    encode.response(command, state.input)  # what cannot be asked is told now, not when its time comes
+    encode.response(
+        command, state.input, state.differences
+    )  # what cannot be asked is told now, not when its time comes
     state.requests.add(command)
     state.ask_held(now, out)
 
@@ -176,6 +190,10 @@ def truncate(state: State, command: ItemTruncate, _now: float, out: list[Output]
     item = state.replies.item(command.item_id)
     output = state.replies.output
     heard = int(min(command.heard_ms, output.duration_ms(item.size)))
+    if (
+        MessageType.ITEM_TRUNCATE in state.differences.refuses
+    ):  # whoever folds the conversation knows it; the model does not
+        return
     if item.gone or (item.size == 0 and item.written and command.heard_ms > 0):
         return
     if heard <= 0:

@@ -49,14 +49,15 @@ from voicechatengine.messages import (
 )
 from voicechatengine.providers.realtime import objects, wire
 from voicechatengine.providers.realtime import server_session as rules
+from voicechatengine.providers.realtime.differences import OPENAI, PCM, Differences, from_vendor
 from voicechatengine.providers.realtime.server_input import InputBuffer, Speech
 from voicechatengine.providers.realtime.server_items import Conversation, checked, decoded, meaning
 from voicechatengine.providers.realtime.server_replies import Replies
 from voicechatengine.providers.realtime.server_response import ServerResponse, Status
-from voicechatengine.providers.realtime.server_session import FORMATS, Refused
+from voicechatengine.providers.realtime.server_session import Refused
+from voicechatengine.providers.realtime.server_words import place, worded
 from voicechatengine.session.dialect import Close, Frame, Ids, Outgoing, Restore
 
-PCM: Final = FORMATS["audio/pcm"]
 SESSION_S: Final = 3_600  # https://platform.openai.com/docs/guides/realtime-conversations: 60 minutes
 MIN_COMMIT_MS: Final = 100
 LIMITS: Final = (
@@ -78,6 +79,7 @@ class RealtimeServer:
         self,
         ids: Ids,
         *,
+        differences: Differences = OPENAI,
         audio: AudioFormat = PCM,
         model: str = "gpt-realtime",
         detects_turns: bool = False,
@@ -86,6 +88,7 @@ class RealtimeServer:
         rate_limited: int = 0,
     ) -> None:
         self._ids = ids
+        self._differences = differences
         self._audio = audio
         self._model = model
         self._detects_turns = detects_turns
@@ -93,15 +96,16 @@ class RealtimeServer:
         self._rate_limited = rate_limited
         self._now = 0.0
         self._out: list[Command | Outgoing] = []
-        self._session: dict[str, Any] = rules.new_session("", model, 0)
+        self._session: dict[str, Any] = rules.new_session("", model, 0, differences)
         self._expires_at: float | None = None
         self._over = False
 
         self._conversation = Conversation()
         self._provider_ids: dict[str, str] = {}  # of an item: the wire's to the provider's
         self._wire_ids: dict[str, str] = {}  # and back
-        self._input = InputBuffer(PCM, None)
-        self._recode = Recoder(PCM, audio)
+        self._heard = differences.input  # the format of what the client sends
+        self._input = InputBuffer(self._heard, None)
+        self._recode = Recoder(self._heard, audio)
         self._speech_id: str | None = None  # the item that the speech of now will be
         self._speech_ms = 0.0  # where it began
         self._unnamed: deque[str] = deque(
@@ -118,6 +122,7 @@ class RealtimeServer:
             ids=ids,
             conversation=self._conversation,
             audio=audio,
+            differences=differences,
             limits=limits,
             interruption="turn_detected" if detects_turns else "client_cancelled",
         )
@@ -154,7 +159,8 @@ class RealtimeServer:
     def opened(self, now: float, /) -> Sequence[Command | Outgoing]:
         """Greets the client, or sends it away if there is no such model."""
         self._now = now
-        if not self._model.startswith("gpt-"):
+        models = self._differences.models
+        if models and not self._model.startswith(models):
             # The handshake is accepted; code 4004 with this reason is what users of retired models report.
             text = f"The model `{self._model}` does not exist or you do not have access to it."
             self._error("model_not_found", text)
@@ -162,10 +168,10 @@ class RealtimeServer:
             return self._take()
         self._expires_at = now + self._expires_after_s
         self._session = self._replies.session = rules.new_session(
-            self._ids("sess"), self._model, int(self._expires_at)
+            self._ids("sess"), self._model, int(self._expires_at), self._differences
         )
         self._listen()
-        self._say(wire.SessionCreated(session=msgspec.convert(self._session, objects.Session)))
+        self._say(wire.SessionCreated(session=self._session))
         return self._take()
 
     def receive(self, frame: bytes | str, now: float, /) -> Sequence[Command | Outgoing]:
@@ -234,13 +240,22 @@ class RealtimeServer:
 
     def _say(self, message: wire.Message) -> None:
         msgspec.structs.force_setattr(message, "event_id", self._ids("event"))
-        self._out.append(Frame(wire.encode(message)))
+        if self._differences is OPENAI:
+            self._out.append(Frame(wire.encode(message)))
+            return
+        frame = worded(message, self._differences)
+        if frame is not None:
+            self._out.append(Frame(frame))
 
     def _error(
         self, code: str | None, text: str, param: str | None = None, event_id: str | None = None,
         kind: str = "invalid_request_error",
     ) -> None:  # fmt: skip
-        self._say(wire.Error(error=objects.ErrorDetail(kind, code, text, param, event_id)))
+        moved = place(param, self._differences.session, "session")
+        moved = place(moved, self._differences.request, "response")
+        if param is not None and moved is not None:
+            text = text.replace(param, moved)
+        self._say(wire.Error(error=objects.ErrorDetail(kind, code, text, moved, event_id)))
 
     def _end(self, close: Close) -> None:
         self._over = True
@@ -255,17 +270,22 @@ class RealtimeServer:
 
     def _listen(self) -> None:
         audio_in = self._session["audio"]["input"]
-        audio_format = FORMATS[audio_in["format"]["type"]]
+        formats = self._differences.input_formats
+        audio_format = self._heard = next(
+            known for known, said in formats.items() if said == audio_in["format"]
+        )
         detection = None if self._detects_turns else rules.turn_detection(audio_in["turn_detection"])
         self._input.configure(audio_format, detection)
         self._recode = Recoder(audio_format, self._audio)
 
     def _session_update(self, message: wire.SessionUpdate) -> None:
-        change = rules.given(message.session)
-        rules.check_session(change)
+        change = rules.given(from_vendor(message.session, self._differences.session))
+        if not self._differences.typed:
+            change.setdefault("type", "realtime")
+        rules.check_session(change, self._differences)
         if change.get("model", self._model) != self._model:
             raise Refused("invalid_value", "The model of a session cannot be changed.", "session.model")
-        session = rules.merged(self._session, change)
+        session = rules.merged(self._session, change, self._differences)
         before, after = self._session["audio"], session["audio"]
         if self._replies.spoke and before["output"]["voice"] != after["output"]["voice"]:
             # https://github.com/openai/openai-python/issues/2607
@@ -279,14 +299,14 @@ class RealtimeServer:
         changed = {name: value for name, value in new.items() if old[name] != value}
         if changed:
             self._ask(SessionUpdate(Options(**changed)))
-        self._say(wire.SessionUpdated(session=msgspec.convert(session, objects.Session)))
+        self._say(wire.SessionUpdated(session=session))
 
     # ------------------------------------------------------------------ the user's audio
 
     def _append(self, message: wire.BufferAppend) -> None:
         audio = decoded(message.audio, "audio")
         try:
-            FORMATS[self._session["audio"]["input"]["format"]["type"]].check(audio)
+            self._heard.check(audio)
         except AudioError as error:
             raise Refused("invalid_value", f"Invalid 'audio'. {error.message}.", "audio") from None
         for part in self._input.feed(audio):
@@ -431,9 +451,7 @@ class RealtimeServer:
         item = checked(message.item, self._ids)
         previous = message.previous_item_id if isinstance(message.previous_item_id, str) else None
         behind = None if previous is None else self._provider_ids.get(previous, previous)
-        meant = meaning(
-            item, Recoder(FORMATS[self._session["audio"]["input"]["format"]["type"]], self._audio)
-        )
+        meant = meaning(item, Recoder(self._heard, self._audio))
         before = self._conversation.add(item, previous)
         if meant is not None:
             self._ask(ItemCreate(meant, behind))
@@ -459,8 +477,9 @@ class RealtimeServer:
     # ------------------------------------------------------------------ responses
 
     def _response_create(self, message: wire.ResponseCreate) -> None:
-        params = rules.given(message.response) if isinstance(message.response, dict) else {}
-        rules.check_response(params)
+        asked = message.response if isinstance(message.response, dict) else {}
+        params = rules.given(from_vendor(asked, self._differences.request))
+        rules.check_response(params, self._differences)
         if self._rate_limited:
             self._rate_limited -= 1
             text = f"Rate limit reached for {self._model}. Please try again in 1s."

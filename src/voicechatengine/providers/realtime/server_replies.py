@@ -26,9 +26,10 @@ from voicechatengine.events import (
 from voicechatengine.messages import Command, Item, ResponseCancel, ResponseCreate
 from voicechatengine.providers.realtime import objects, wire
 from voicechatengine.providers.realtime import server_session as rules
+from voicechatengine.providers.realtime.differences import Differences
 from voicechatengine.providers.realtime.server_items import Conversation, items_of, meaning
 from voicechatengine.providers.realtime.server_response import Plan, ServerResponse, Status
-from voicechatengine.providers.realtime.server_session import FORMATS, Refused
+from voicechatengine.providers.realtime.server_session import Refused, known_format
 from voicechatengine.session.dialect import Ids
 
 TOKEN: Final = "wire_response_id"  # noqa: S105 - the name of a pair of metadata, by which a reply finds its request
@@ -58,6 +59,7 @@ class Replies:
         ids: Ids,
         conversation: Conversation,
         audio: AudioFormat,
+        differences: Differences,
         limits: Sequence[RateLimit],
         interruption: str,
     ) -> None:
@@ -71,6 +73,7 @@ class Replies:
         self._conversation = conversation
         self._conversation_id = ids("conv")
         self._audio = audio
+        self._differences = differences
         self._limits = tuple(limits)
         self._interruption = interruption
         self._waiting: deque[ServerResponse] = deque()  # asked for, and not begun by the provider
@@ -223,7 +226,8 @@ class Replies:
 
     def _context(self, given: list[dict[str, object]]) -> tuple[Item, ...]:
         """A response's own input, with what it refers to."""
-        recode = Recoder(FORMATS[self.session["audio"]["input"]["format"]["type"]], self._audio)
+        heard = known_format(self.session["audio"]["input"]["format"], self._differences.input_formats)
+        recode = Recoder(heard or self._differences.input, self._audio)
         found: list[Item] = []
         for item in items_of(given, self._ids):
             if item.type == "item_reference":
@@ -251,7 +255,8 @@ class Replies:
             ids=self._ids,
             conversation=self._conversation,
             source=self._audio,
-            target=FORMATS[audio_output["format"]["type"]],
+            target=known_format(audio_output["format"], self._differences.output_formats)
+            or self._differences.output,
         )
         if not beside:
             self.active = response

@@ -10,7 +10,7 @@ the `openai` package 3.54.0; defaults and order from recorded sessions of 2026-0
 from __future__ import annotations
 
 import copy
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Final, Literal, cast
 
 import msgspec
@@ -18,16 +18,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.messages import Modality, Options, Tool, Transcription, TurnDetection
+from voicechatengine.providers.realtime.differences import Differences, Fields
 
-Voice = Literal[
-    "alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse", "marin", "cedar"
-]  # fmt: skip
-
-FORMATS: Final = {
-    "audio/pcm": AudioFormat("pcm16", 24_000),
-    "audio/pcmu": AudioFormat("g711_ulaw", 8_000),
-    "audio/pcma": AudioFormat("g711_alaw", 8_000),
-}
 SERVER_VAD: Final[dict[str, Any]] = {
     "type": "server_vad",
     "threshold": 0.5,
@@ -37,20 +29,10 @@ SERVER_VAD: Final[dict[str, Any]] = {
     "create_response": True,
     "interrupt_response": True,
 }
-SEMANTIC_VAD: Final[dict[str, Any]] = {
-    "type": "semantic_vad",
-    "eagerness": "auto",
-    "create_response": True,
-    "interrupt_response": True,
-}
-DEFAULTS_BY_TYPE: Final[dict[str, dict[str, Any]]] = {
-    "server_vad": SERVER_VAD,
-    "semantic_vad": SEMANTIC_VAD,
-    "audio/pcm": {"type": "audio/pcm", "rate": 24_000},
-    "audio/pcmu": {"type": "audio/pcmu"},
-    "audio/pcma": {"type": "audio/pcma"},
-}
-REPLACED: Final = {"voice", "tool_choice", "tracing", "truncation", "prompt", "reasoning"}
+SETTINGS: Final[dict[str, Any]] = {"eagerness": "auto", **SERVER_VAD}
+"""What each setting of turn detection is where a client does not say it."""
+
+REPLACED: Final = {"format", "voice", "tool_choice", "tracing", "truncation", "prompt", "reasoning"}
 """Members that are taken as a whole: half of an old one and half of a new one mean nothing."""
 
 MAX_PADDING_MS: Final = 10_000  # a bound of ours: so much audio is kept
@@ -85,16 +67,9 @@ class _Strict(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     pass
 
 
-class _Pcm(_Strict, tag="audio/pcm", frozen=True):
-    rate: Literal[24000] = 24000
-
-
-class _Pcmu(_Strict, tag="audio/pcmu", frozen=True):
-    pass
-
-
-class _Pcma(_Strict, tag="audio/pcma", frozen=True):
-    pass
+class _Format(_Strict, frozen=True):
+    type: str
+    rate: int | UnsetType = UNSET
 
 
 class _Transcription(_Strict, frozen=True):
@@ -111,26 +86,22 @@ class _NoiseReduction(_Strict, frozen=True):
     strength: float | UnsetType = UNSET
 
 
-class _ServerVad(_Strict, tag="server_vad", frozen=True):
+class _TurnDetection(_Strict, frozen=True):
+    type: str
     threshold: Annotated[float, Meta(ge=0, le=1)] | None | UnsetType = UNSET
     prefix_padding_ms: Annotated[int, Meta(ge=0, le=MAX_PADDING_MS)] | None | UnsetType = UNSET
     silence_duration_ms: Annotated[int, Meta(ge=0)] | None | UnsetType = UNSET
     idle_timeout_ms: Annotated[int, Meta(ge=0)] | None | UnsetType = UNSET
-    create_response: bool | UnsetType = UNSET
-    interrupt_response: bool | UnsetType = UNSET
-
-
-class _SemanticVad(_Strict, tag="semantic_vad", frozen=True):
-    eagerness: Literal["low", "medium", "high", "auto"] | UnsetType = UNSET
+    eagerness: Literal["low", "medium", "high", "auto"] | None | UnsetType = UNSET
     create_response: bool | UnsetType = UNSET
     interrupt_response: bool | UnsetType = UNSET
 
 
 class _AudioInput(_Strict, frozen=True):
-    format: _Pcm | _Pcmu | _Pcma | UnsetType = UNSET
+    format: _Format | UnsetType = UNSET
     transcription: _Transcription | None | UnsetType = UNSET
     noise_reduction: _NoiseReduction | None | UnsetType = UNSET
-    turn_detection: _ServerVad | _SemanticVad | None | UnsetType = UNSET
+    turn_detection: _TurnDetection | None | UnsetType = UNSET
 
 
 class _CustomVoice(_Strict, frozen=True):
@@ -138,8 +109,8 @@ class _CustomVoice(_Strict, frozen=True):
 
 
 class _AudioOutput(_Strict, frozen=True):
-    format: _Pcm | _Pcmu | _Pcma | UnsetType = UNSET
-    voice: Voice | _CustomVoice | UnsetType = UNSET
+    format: _Format | UnsetType = UNSET
+    voice: str | _CustomVoice | UnsetType = UNSET
     speed: Annotated[float, Meta(ge=0.25, le=1.5)] | UnsetType = UNSET
 
 
@@ -189,8 +160,8 @@ class _Session(_Strict, frozen=True):
 
 
 class _ResponseOutput(_Strict, frozen=True):
-    format: _Pcm | _Pcmu | _Pcma | UnsetType = UNSET
-    voice: Voice | _CustomVoice | UnsetType = UNSET
+    format: _Format | UnsetType = UNSET
+    voice: str | _CustomVoice | UnsetType = UNSET
 
 
 class _ResponseAudio(_Strict, frozen=True):
@@ -221,18 +192,68 @@ def given(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def check_session(change: dict[str, Any]) -> None:
+def check_session(change: dict[str, Any], differences: Differences) -> None:
     """Raises `Refused` for the session of a `session.update` that the service would not take."""
-    _check(change, _Session, "session")
+    _check(_without(change, differences.extras), _Session, "session")
     _check_modalities(change, "session")
     _check_tools(change, "session")
+    audio: dict[str, Any] = change.get("audio", {})
+    _check_turns(audio.get("input", {}).get("turn_detection"), differences)
+    _check_format(audio.get("input", {}), differences.input_formats, "session.audio.input.format")
+    _check_output(audio.get("output", {}), differences, "session.audio.output")
 
 
-def check_response(params: dict[str, Any]) -> None:
+def check_response(params: dict[str, Any], differences: Differences) -> None:
     """Raises `Refused` for the parameters of a `response.create` that the service would not take."""
-    _check(params, _Response, "response")
+    _check(_without(params, differences.extras), _Response, "response")
     _check_modalities(params, "response")
     _check_tools(params, "response")
+    _check_output(params.get("audio", {}).get("output", {}), differences, "response.audio.output")
+
+
+def _without(fields: dict[str, Any], extras: Collection[str]) -> dict[str, Any]:
+    """The fields that OpenAI has too."""
+    return {
+        name: _without(cast("dict[str, Any]", value), extras) if isinstance(value, dict) else value
+        for name, value in fields.items()
+        if name not in extras
+    }
+
+
+def _check_output(output: dict[str, Any], differences: Differences, root: str) -> None:
+    _check_format(output, differences.output_formats, f"{root}.format")
+    voice = output.get("voice")
+    if isinstance(voice, str) and differences.voices and voice not in differences.voices:
+        raise Refused("invalid_value", f"Invalid value: {voice!r}.", f"{root}.voice")
+
+
+def _check_format(where: dict[str, Any], formats: Mapping[AudioFormat, Fields], root: str) -> None:
+    given: dict[str, Any] | None = where.get("format")
+    if given is None or known_format(given, formats) is not None:
+        return
+    kinds = {value["type"] for value in formats.values()}
+    wrong = "type" if given["type"] not in kinds else "rate"
+    raise Refused("invalid_value", f"Invalid value: {given.get(wrong)!r}.", f"{root}.{wrong}")
+
+
+def known_format(given: dict[str, Any], formats: Mapping[AudioFormat, Fields]) -> AudioFormat | None:
+    """The format that is meant; one without a rate is the first of its type."""
+    return next(
+        (known for known, value in formats.items() if given == value or given == {"type": value["type"]}),
+        None,
+    )
+
+
+def _check_turns(given: dict[str, Any] | None, differences: Differences) -> None:
+    if given is None:
+        return
+    root, mode = "session.audio.input.turn_detection", given["type"]
+    if mode not in differences.modes:
+        raise Refused("invalid_value", f"Invalid value: {mode!r}.", root)
+    known = {"type", "create_response", "interrupt_response", *differences.modes[mode], *differences.extras}
+    unknown = next((name for name in given if name not in known), None)
+    if unknown is not None:
+        raise Refused("unknown_parameter", f"Unknown parameter: '{root}.{unknown}'.", f"{root}.{unknown}")
 
 
 def _check_modalities(data: dict[str, Any], root: str) -> None:
@@ -321,8 +342,9 @@ def _at(data: Any, path: str) -> Any:
 # ------------------------------------------------------------------ the session itself
 
 
-def new_session(session_id: str, model: str, expires_at: int) -> dict[str, Any]:
+def new_session(session_id: str, model: str, expires_at: int, differences: Differences) -> dict[str, Any]:
     """A session as it begins, every field that the service writes, in its order."""
+    formats = differences.input_formats[differences.input], differences.output_formats[differences.output]
     return {
         "type": "realtime",
         "object": "realtime.session",
@@ -339,22 +361,36 @@ def new_session(session_id: str, model: str, expires_at: int) -> dict[str, Any]:
         "expires_at": expires_at,
         "audio": {
             "input": {
-                "format": {"type": "audio/pcm", "rate": 24_000},
+                "format": dict(formats[0]),
                 "transcription": None,
                 "noise_reduction": None,
-                "turn_detection": dict(SERVER_VAD),
+                "turn_detection": _turns("server_vad", differences),
             },
-            "output": {"format": {"type": "audio/pcm", "rate": 24_000}, "voice": "alloy", "speed": 1.0},
+            "output": {
+                "format": dict(formats[1]),
+                "voice": next(iter(differences.voices), "alloy"),
+                "speed": 1.0,
+            },
         },
         "include": None,
     }
 
 
-def merged(session: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+def _turns(mode: str, differences: Differences) -> dict[str, Any]:
+    """Turn detection where a client says no more than its mode."""
+    settings = {name: SETTINGS.get(name) for name in differences.modes.get(mode, ())}
+    return {"type": mode, **settings, "create_response": True, "interrupt_response": True}
+
+
+def merged(session: dict[str, Any], change: dict[str, Any], differences: Differences) -> dict[str, Any]:
     """The session with a checked change put into it, however deep; lists are replaced, null stays null."""
     result = copy.deepcopy(session)
-    _merge(result, change)
+    _merge(result, change, differences)
     result["tools"] = [_in_order(tool) for tool in result["tools"]]
+    for place, formats in (("input", differences.input_formats), ("output", differences.output_formats)):
+        known = known_format(result["audio"][place]["format"], formats)
+        assert known is not None
+        result["audio"][place]["format"] = dict(formats[known])
     transcription = result["audio"]["input"]["transcription"]
     if transcription is not None:
         result["audio"]["input"]["transcription"] = {
@@ -371,7 +407,7 @@ def _in_order(tool: dict[str, Any]) -> dict[str, Any]:
     return {name: tool[name] for name in (*(name for name in first if name in tool), *tool)}
 
 
-def _merge(target: dict[str, Any], change: dict[str, Any]) -> None:
+def _merge(target: dict[str, Any], change: dict[str, Any], differences: Differences) -> None:
     for name, value in change.items():
         part = cast("dict[str, Any]", value)
         if name in REPLACED or not isinstance(value, dict):
@@ -380,8 +416,8 @@ def _merge(target: dict[str, Any], change: dict[str, Any]) -> None:
         old: dict[str, Any] = target.get(name) or {}
         kind: str | None = part.get("type")
         if kind is not None and kind != old.get("type"):
-            old = dict(DEFAULTS_BY_TYPE.get(kind, {}))
-        _merge(old, part)
+            old = _turns(kind, differences) if name == "turn_detection" else {}
+        _merge(old, part, differences)
         target[name] = old
 
 
@@ -405,9 +441,10 @@ def options(session: dict[str, Any]) -> Options:
 
 def turn_detection(wire: dict[str, Any] | None) -> TurnDetection | None:
     """The wire's turn detection in the library's words."""
-    return (
-        None if wire is None else TurnDetection(**{"mode" if k == "type" else k: v for k, v in wire.items()})
-    )
+    if wire is None:
+        return None
+    known = TurnDetection.__struct_fields__
+    return TurnDetection(mode=wire["type"], **{name: value for name, value in wire.items() if name in known})
 
 
 def tools(wire: list[dict[str, Any]]) -> tuple[Tool, ...]:

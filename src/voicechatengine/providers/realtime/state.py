@@ -11,6 +11,7 @@ from voicechatengine.errors import MessageError
 from voicechatengine.events import Event, ItemAdded, Usage
 from voicechatengine.messages import Options, Role
 from voicechatengine.providers.realtime import encode, wire
+from voicechatengine.providers.realtime.differences import Differences
 from voicechatengine.providers.realtime.replies import Kind, Replies, Reply, Status, remember
 from voicechatengine.providers.realtime.requests import ANSWER_S, Requests
 from voicechatengine.session.dialect import Frame, Ids, Outgoing, Restore
@@ -21,8 +22,9 @@ Output: TypeAlias = Event | Outgoing
 class State:
     """The state of one connection. `sent` maps the event ids of messages to the message types of their commands."""
 
-    def __init__(self, restore: Restore, ids: Ids, patience: float) -> None:
+    def __init__(self, restore: Restore, ids: Ids, patience: float, differences: Differences) -> None:
         self.restore = restore
+        self.differences: Differences = differences
         self.ids = ids
         self.options: Options = restore.options
         self.requests: Requests = Requests(patience)
@@ -32,7 +34,7 @@ class State:
         self.session_id = ""
         self.expires_at: float | None = None
         self.expiry_told = False
-        self.input: AudioFormat = encode.PCM
+        self.input: AudioFormat = differences.input
         self.buffered = 0  # bytes of audio sent and not committed
         self.commits = 0  # commits of ours that are not confirmed
         self.set_formats()
@@ -40,8 +42,8 @@ class State:
     def set_formats(self) -> None:
         """Takes over the formats of the options."""
         options = self.options
-        self.input = options.input_audio_format or encode.PCM
-        output = options.output_audio_format or encode.PCM
+        self.input = options.input_audio_format or self.differences.input
+        output = options.output_audio_format or self.differences.output
         self.replies.set_format(output, None if output.same_sound(self.input) else output)
 
     def answers(self) -> bool:
@@ -59,7 +61,7 @@ class State:
     def ask_held(self, now: float, out: list[Output]) -> None:
         """Makes the requests that can be made now."""
         while (request := self.requests.next()) is not None:
-            params = encode.response(request.command, self.input)
+            params = encode.response(request.command, self.input, self.differences)
             message = wire.ResponseCreate(response=params or UNSET)
             self.requests.sent(request, self.post(message, request.kind, out), now)
 

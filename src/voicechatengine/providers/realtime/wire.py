@@ -25,8 +25,8 @@ from voicechatengine.providers.realtime.objects import (
     Maybe,
     RateLimit,
     Response,
-    Session,
     TranscriptionUsage,
+    Usage,
     Wire,
 )
 
@@ -129,14 +129,14 @@ class SessionCreated(Message, tag="session.created"):
     """The first message of a session."""
 
     event_id: str = ""
-    session: Session = msgspec.field(default_factory=Session)
+    session: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
 
 
 class SessionUpdated(Message, tag="session.updated"):
     """The whole session after a ``session.update``."""
 
     event_id: str = ""
-    session: Session = msgspec.field(default_factory=Session)
+    session: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
 
 
 class ConversationCreated(Message, tag="conversation.created"):
@@ -321,10 +321,11 @@ class ResponseCreated(Message, tag="response.created"):
 
 
 class ResponseDone(Message, tag="response.done"):
-    """A response is over, however it went."""
+    """A response is over, however it went. Some write what it cost beside it (xAI, recorded 2026-07)."""
 
     event_id: str = ""
     response: Response = msgspec.field(default_factory=Response)
+    usage: Maybe[Usage] = UNSET
 
 
 class OutputItemAdded(Message, tag="response.output_item.added"):
