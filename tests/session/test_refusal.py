@@ -16,6 +16,8 @@ from voicechatengine.session.refusal import explain, of_status, refused
         ('{"error": "plain"}', (None, "plain")),
         ('{"detail": {"code": "voice_not_found", "message": "m"}}', ("voice_not_found", "m")),
         ('{"detail": "m", "code": 5}', ("5", "m")),
+        ('{"err_code": "INVALID_AUTH", "err_msg": "m"}', ("INVALID_AUTH", "m")),
+        ('{"category": "INVALID_JSON", "message": "m"}', ("INVALID_JSON", "m")),
         ("[1]", (None, "[1]")),
         ("first\nsecond", (None, "first")),
         ("<!doctype html>", (None, "")),
@@ -30,6 +32,7 @@ def test_a_refusals_body_is_read_leniently(body, found):
     [
         (400, ConnectionError, "application"),
         (401, AuthenticationError, "application"),
+        (402, ConnectionError, "application"),
         (403, AuthenticationError, "application"),
         (429, RateLimitError, "application"),
         (500, ConnectionError, "provider"),

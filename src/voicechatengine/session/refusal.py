@@ -16,6 +16,10 @@ OK: Final = 200
 SERVER_ERROR: Final = 500
 UNFIT: Final = (400, 413, 422)  # the url is right, the request is not
 
+_CODES: Final = ("code", "type", "status", "err_code", "category")
+_WORDS: Final = ("message", "detail", "err_msg")
+"""Where services put the code and the words of a refusal; the first of each that is there counts."""
+
 _SERVED: Final = {"connection": "a websocket", "request": "an API"}
 
 
@@ -40,6 +44,9 @@ def of_status(
         return AuthenticationError(
             text, cure="check the API key and what it may do", code=code, status=status
         )
+    if status == 402:  # noqa: PLR2004 - RFC 9110: payment required
+        cure = "add credit to the account, or take another plan"
+        return ConnectionError(text, cure=cure, code=code, status=status, fault="application")
     if status == 429:  # noqa: PLR2004 - RFC 6585: too many requests
         try:
             seconds = float(retry_after) if retry_after else None
@@ -67,8 +74,8 @@ def explain(body: str) -> tuple[str | None, str]:
         error = msgspec.convert(inner, dict[str, Any])
     except msgspec.ValidationError:
         return None, str(inner)[:300]
-    code = error.get("code") or error.get("type") or error.get("status")
-    message = str(error.get("message") or error.get("detail") or "")
+    code = next((error[name] for name in _CODES if error.get(name)), None)
+    message = str(next((error[name] for name in _WORDS if error.get(name)), ""))
     return (str(code) if code is not None else None), message[:300]
 
 
