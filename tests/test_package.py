@@ -210,7 +210,7 @@ def is_pure(name: str) -> bool:
     """Whether a module is of the pure part: a dialect, or what dialects are made of."""
     folder, _, file = name.removeprefix(f"{PACKAGE}.").rpartition(".")
     if folder.startswith("providers.") and f"{PACKAGE}.{folder}.wire" in MODULES:
-        return file not in ("config", "provider", "model")
+        return file not in ("config", "provider", "model", "parts")
     return storey(name) <= STOREY["conversation"] or f"{folder}.{file}" in (
         "session.dialect",
         "session.grammar",
