@@ -74,6 +74,19 @@ async def test_frames_go_both_ways_as_they_are():
             await transport.send(b"late", False)
 
 
+async def test_text_comes_decoded_where_it_has_to_be_told_from_binary_frames():
+    async with serving(echo) as url:
+        transport = await connect_websocket(Endpoint(url, {"X-Key": "k"}), decode_text=True)
+        got: list[bytes | str] = []
+        reading = asyncio.create_task(transport.pump(got.append))
+        await transport.send("grüß".encode(), False)
+        await transport.send(b"\x00\xff", True)
+        await transport.send(b"bye", False)
+        await reading
+        assert got == ["grüß k", b"\x00\xff"]
+        await transport.close(Close())
+
+
 async def test_a_dropped_connection_ends_the_pump_with_1006():
     async with serving(echo) as url:
         transport = await connect_websocket(Endpoint(url))

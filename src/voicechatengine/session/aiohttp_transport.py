@@ -87,11 +87,12 @@ class WebSocketTransport:
 
 
 async def connect_websocket(
-    endpoint: Endpoint, *, ping: float | None = 20.0, close: float = 2.0
+    endpoint: Endpoint, *, ping: float | None = 20.0, close: float = 2.0, decode_text: bool = False
 ) -> WebSocketTransport:
     """Opens a websocket to an endpoint: a `Connector`.
 
-    `ping` seconds between keepalives, `close` seconds for the closing handshake. Raises `AuthenticationError`,
+    `ping` seconds between keepalives, `close` seconds for the closing handshake. With `decode_text` text comes as `str`, for those
+    who must tell it from binary frames; else as its bytes, which costs less. Raises `AuthenticationError`,
     `RateLimitError`, `ProtocolError` or `ConnectionError` with the vendor's own words. The time limit is the caller's.
     """
     refusal: list[str] = []
@@ -118,7 +119,7 @@ async def connect_websocket(
             heartbeat=ping,
             timeout=ClientWSTimeout(ws_close=close),  # pyright: ignore[reportCallIssue] - its dataclass decorator is hidden
             max_msg_size=MAX_MESSAGE,
-            decode_text=False,
+            decode_text=decode_text,
         )
     except aiohttp.WSServerHandshakeError as error:
         await session.close()

@@ -244,7 +244,9 @@ class Service(Generic[In, Out]):
     async def _websocket(self, endpoint: Endpoint) -> Transport:
         from voicechatengine.session.aiohttp_transport import connect_websocket  # noqa: PLC0415 - aiohttp loads here
 
-        return await connect_websocket(endpoint, ping=self._timeouts.ping, close=self._timeouts.close)
+        # Services send sound as binary frames beside messages as text.
+        timeouts = self._timeouts
+        return await connect_websocket(endpoint, ping=timeouts.ping, close=timeouts.close, decode_text=True)
 
 
 def _ended(close: Close) -> ConnectionError:
