@@ -118,6 +118,13 @@ def test_merging_options_is_associative_and_the_later_one_wins(first, second, th
     assert first.merged(Options()) == first
 
 
+def test_a_vendors_own_options_are_merged_mapping_by_mapping():
+    first = Options(vendor={"audio": {"output": {"speed": 1.2}}, "store": True})
+    second = Options(vendor={"audio": {"output": {"speed": 1.0}, "input": None}})
+    assert first.merged(second).vendor == {"audio": {"output": {"speed": 1.0}, "input": None}, "store": True}
+    assert first.vendor == {"audio": {"output": {"speed": 1.2}}, "store": True}
+
+
 def test_the_text_of_an_item_is_its_words_written_or_spoken():
     content = (
         TextPart("a "),

@@ -73,6 +73,17 @@ class Payload(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return f"{type(self).__name__}({', '.join(shown)})"
 
 
+def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    """`base` with `change` put over it, mapping by mapping; neither is altered."""
+    merged = dict(base)
+    for name, value in change.items():
+        old = merged.get(name)
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            value = merge(cast("Mapping[str, Any]", old), cast("Mapping[str, Any]", value))
+        merged[name] = value
+    return merged
+
+
 class MessageType(StrEnum):
     """The kinds of message that `Provider.send_message` takes. The two chunk types only ever arrive."""
 
@@ -157,8 +168,11 @@ class Options(Payload, frozen=True):
         return {name: value for name in OPTIONS if (value := getattr(self, name)) is not UNSET}
 
     def merged(self, change: Options) -> Options:
-        """These options with those that are set in `change` put over them."""
-        return Options(**{**self.changes(), **change.changes()})
+        """These options with those that are set in `change` put over them; a vendor's own ones mapping by mapping."""
+        options = {**self.changes(), **change.changes()}
+        if self.vendor and change.vendor:
+            options["vendor"] = merge(self.vendor, change.vendor)
+        return Options(**options)
 
 
 OPTIONS: Final = Options.__struct_fields__
