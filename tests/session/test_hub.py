@@ -150,6 +150,15 @@ async def test_a_cancelled_reader_can_read_on_and_has_lost_nothing():
     assert texts(await take(subscription, 1)) == ["a"]
 
 
+async def test_a_closed_subscription_gives_nothing_more_and_holds_nothing():
+    a_hub = hub()
+    closed, staying = a_hub.subscribe(), a_hub.subscribe()
+    say(a_hub, "a")
+    await closed.aclose()
+    assert texts(await rest(closed)) == []
+    assert texts(await take(staying, 1)) == ["a"]
+
+
 async def test_closing_a_subscription_ends_the_loop_that_waits_in_it():
     a_hub = hub()
     subscription = a_hub.subscribe()

@@ -104,6 +104,19 @@ async def test_an_error_before_the_session_is_raised_by_connect():
     assert caught.value.code == "model_not_found"
 
 
+async def test_a_disconnect_right_behind_connect_ends_it():
+    """The task of the session has not had its first turn then, and cannot tell anybody that it was cancelled."""
+    provider = toy(FarEnd())
+    connecting = asyncio.create_task(provider.connect())
+    await asyncio.sleep(0)
+    await provider.disconnect()
+    with pytest.raises(ConnectionError, match="disconnected"):
+        await connecting
+    assert not provider.is_connected()
+    assert await provider.connect()
+    await provider.disconnect()
+
+
 async def test_a_cancelled_connect_leaves_nothing_open():
     far = FarEnd(greet=False)
     provider = toy(far)

@@ -64,6 +64,11 @@ class _Inbox:
         self._queue, other._queue = other._queue, deque()
         self._bytes, self._dropped, self._loss = other._bytes, other._dropped, other._loss
 
+    def forget(self) -> None:
+        """Nobody will read what is here."""
+        self._queue = deque()
+        self._bytes, self._dropped, self._loss = 0, (0, 0), ""
+
     def _wake(self) -> None:
         if self.waiter is not None and not self.waiter.done():
             self.waiter.set_result(None)
@@ -132,6 +137,7 @@ class Subscription:
     async def aclose(self) -> None:
         """Ends the subscription. Events not read yet are kept for the next one, if no other is open."""
         self._hub.leave(self._inbox)
+        self._inbox.forget()
         self._inbox.end()
 
     def __del__(self) -> None:

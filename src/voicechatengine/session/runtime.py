@@ -545,6 +545,12 @@ class Runtime(Generic[C]):
                 supervisor.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await asyncio.wait([supervisor])
+                if (
+                    self._supervisor is supervisor
+                ):  # it was cancelled before its first step, and has told nobody
+                    self._end(
+                        ConnectionState.DISCONNECTED, ConnectionError("disconnected", fault="application")
+                    )
         if self._state is ConnectionState.ERROR:
             self._change(ConnectionState.DISCONNECTED, "disconnected")
         if supervisor is not None:
