@@ -130,7 +130,7 @@ def test_an_outage_takes_back_the_item_of_speech_not_committed_and_says_it_again
     assert outage.missing == ()
     assert outage.restore.reconnect
     assert outage.restore.options.voice == "ash"
-    assert [type(command) for command in outage.commands(resumed=False)] == [AudioAppend]
+    assert [type(command) for command in outage.commands()] == [AudioAppend]
 
 
 def test_a_reply_owed_to_words_that_nobody_knows_is_missing_and_one_to_known_words_is_asked_for():
@@ -142,8 +142,7 @@ def test_a_reply_owed_to_words_that_nobody_knows_is_missing_and_one_to_known_wor
         outage = take_stock(
             Restore(reply_owed=ResponseCreate(), lost=("x",)), Options(), conversation, utterance
         )
-        assert outage.commands(resumed=False) == ([ResponseCreate()] if known else [])
-        assert outage.commands(resumed=True) == []
+        assert outage.commands() == ([ResponseCreate()] if known else [])
         assert outage.missing == (
             ("x",) if known else ("x", "the words of u1", "the reply to words that are not known")
         )
@@ -168,7 +167,7 @@ def test_a_manual_turn_that_was_not_confirmed_is_said_committed_and_answered_ane
         utterance.append(FORMAT.silence(1000))
     utterance.sent(ActivityEnd())
     outage = take_stock(Restore(reply_owed=ResponseCreate()), Options(), conversation, utterance)
-    assert [type(command) for command in outage.commands(resumed=False)] == [
+    assert [type(command) for command in outage.commands()] == [
         AudioAppend,
         AudioCommit,
         ResponseCreate,
@@ -187,10 +186,10 @@ def test_two_turns_that_were_not_confirmed_are_two_turns_again_and_what_was_begu
     for confirmed in (0, 1):
         again = Utterance(FORMAT, manual=True)
         outage = take_stock(Restore(), Options(), Conversation(FORMAT), utterance)
-        said = [span(c.audio) if isinstance(c, AudioAppend) else c for c in outage.commands(resumed=False)]
+        said = [span(c.audio) if isinstance(c, AudioAppend) else c for c in outage.commands()]
         expected = [(0, 999), AudioCommit(), (1_000, 1_599), AudioCommit(), (1_600, 1_699)]
         assert said == expected[2 * confirmed :]
-        for command in outage.commands(resumed=False):
+        for command in outage.commands():
             again.sent_late(command)
         again.received(ItemAdded("u", "user", kind="speech"))
         utterance = again

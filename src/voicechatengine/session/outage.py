@@ -26,10 +26,10 @@ class Outage(msgspec.Struct, frozen=True):
     reply: ResponseCreate | None
     missing: tuple[str, ...]
 
-    def commands(self, *, resumed: bool) -> list[Command]:
-        """What is said first in the new session; one that the vendor `resumed` still owes the reply by itself."""
+    def commands(self) -> list[Command]:
+        """What is said first in the new session, also in one that the vendor resumed: asking for a reply only ensures one."""
         commands = self.speech()
-        if self.reply is not None and not resumed:
+        if self.reply is not None:
             commands.append(self.reply)
         return commands
 

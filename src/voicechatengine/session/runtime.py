@@ -425,7 +425,7 @@ class Runtime(Generic[C]):
         if link is None or connection is not self._current or self._link is not None:
             return
         outage, self._outage = self._outage, None
-        pending = outage.commands(resumed=session.resumed) if outage is not None else ()
+        pending = outage.commands() if outage is not None else ()
         self._link = link
         for message in (*pending, *self._held.take()):
             try:
@@ -500,7 +500,7 @@ class Runtime(Generic[C]):
         old.link.hang_up(Close(1000))
         self._hub.session_id = session.session_id
         self._hub.emit(session)
-        for message in outage.commands(resumed=session.resumed):
+        for message in outage.commands():
             self._post(link, message, late=True)
         link.wake()
         self._attempts = 0

@@ -83,7 +83,7 @@ def test_rate_limits_are_told():
 @pytest.mark.parametrize(
     "name",
     [
-        "ping",
+        "pong",
         "conversation.created",
         "conversation.item.retrieved",
         "conversation.item.truncated",

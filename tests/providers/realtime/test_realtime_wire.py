@@ -54,4 +54,4 @@ def test_the_betas_names_are_the_same_messages():
 
 def test_an_unknown_type_is_refused():
     with pytest.raises(msgspec.ValidationError, match=r"type"):
-        wire.decode_server(b'{"type":"ping"}')
+        wire.decode_server(b'{"type":"pong"}')

@@ -19,14 +19,14 @@ import msgspec
 from voicechatengine.events import ErrorInfo, SessionExpiring, VendorMessage
 from voicechatengine.messages import AudioAppend, Command
 from voicechatengine.provider import Timeouts
-from voicechatengine.providers.realtime import decode, encode, objects, receiving, sending, wire
+from voicechatengine.providers.realtime import decode, encode, objects, opening, receiving, sending, wire
 from voicechatengine.providers.realtime.differences import OPENAI, Differences
 from voicechatengine.providers.realtime.state import Output, State
 from voicechatengine.session.dialect import Close, Ids, Restore
 
 EXPIRY_NOTICE_S: Final = 60.0  # before the session's limit
 
-_KNOWN: Final = wire.SERVER_TYPES.keys() | wire.BETA_TYPES
+_KNOWN: Final = wire.SERVER_TYPES.keys() | wire.OTHER_TYPES
 _json: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -73,9 +73,9 @@ class RealtimeClient:
         out: list[Output] = []
         kind = message.__class__
         handler = receiving.HANDLERS.get(kind)
-        if handler is None:
+        if handler is None or kind is wire.ConversationCreated:
             out.append(VendorMessage(str(message.__struct_config__.tag), _json(frame)))
-        else:
+        if handler is not None:
             handler(self._state, message, now, out)
             if kind is not wire.AudioDelta:  # fifty times a second, and it moves no deadline
                 self._due = self._next_due()
@@ -129,6 +129,7 @@ class RealtimeClient:
         state = self._state
         return Restore(
             options=state.options,
+            handle=state.conversation_id if state.differences.resumes else None,
             pending_calls=tuple(call for call, owed in state.replies.calls.items() if owed),
             reply_owed=state.requests.owed,
         )
@@ -147,7 +148,7 @@ class RealtimeClient:
         out: list[Output] = [ErrorInfo("invalid_message", f"the server sent a broken {name}: {why}")]
         if name == "session.created":
             session = {"id": _text(raw, "session", "id")}
-            receiving.created(self._state, wire.SessionCreated(session=session), now, out)
+            opening.created(self._state, wire.SessionCreated(session=session), now, out)
         elif name in ("response.created", "response.done"):
             response_id, status = _text(raw, "response", "id"), _text(raw, "response", "status")
             response = objects.Response(id=response_id, status=status)

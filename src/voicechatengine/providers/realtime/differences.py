@@ -70,12 +70,14 @@ class Differences:
     it does not have; `contents` its names for the types of an item's parts. `input_formats` and `output_formats` are the audio
     formats with OpenAI's way to say them (the first one is the default), `modes` the modes of turn detection with the settings of
     each, `lacks` the options that it does not have, `refuses` the commands (their message types). `transcription_model` writes the
-    user's words down unless another is named (None: nothing does). `images` are the types of picture that it takes, `id_length`
-    the longest item id. `manual`: an application may end the turns. `out_of_band`: it answers beside the conversation too.
-    `rate_limits`: it says what is left. `resumes`: it continues a conversation by its id. `session_limit_s`: how long one may be.
+    user's words down unless another is named (None: nothing does). `modalities` are what it answers with, `images` the types of
+    picture that it takes, `id_length` the longest item id. `manual`: an application may end the turns. `out_of_band`: it answers
+    beside the conversation too. `rate_limits`: it says what is left. `resumes`: it continues a conversation by its id. `opening` is
+    what it is told of every session, `session_limit_s` how long one may be.
 
-    The last three are for a simulated service: the `voices` that it has (none said: any; the first is the usual one), how the
-    names of its `models` begin (none said: any), and `extras`, the fields of a session that OpenAI does not have.
+    The rest is for a simulated service: the `voices` that it has (none said: any; the first is the usual one), how the names of its
+    `models` begin (none said: any), `extras`, the fields of a session that OpenAI does not have. `conversation`: it says that one was
+    created. `cumulative`: it repeats the user's words as they grow. `cost_beside`: it writes the usage beside a response.
     """
 
     session: tuple[Move, ...] = ()
@@ -90,16 +92,21 @@ class Differences:
     lacks: frozenset[str] = frozenset()
     refuses: frozenset[str] = frozenset()
     transcription_model: str | None = "gpt-realtime-whisper"
+    modalities: Path = ("audio", "text")
     images: Path = ("image/png", "image/jpeg")
     id_length: int = 32
     manual: bool = True
     out_of_band: bool = True
     rate_limits: bool = True
     resumes: bool = False
+    opening: Fields = field(default_factory=dict[str, Any])
     session_limit_s: float | None = None
     voices: Path = ()
     models: Path = ("gpt-",)
     extras: frozenset[str] = frozenset()
+    conversation: bool = False
+    cumulative: bool = False
+    cost_beside: bool = False
 
     @property
     def input(self) -> AudioFormat:

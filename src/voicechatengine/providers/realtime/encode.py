@@ -30,6 +30,7 @@ from voicechatengine.messages import (
     ToolCallItem,
     ToolResult,
     ToolResultItem,
+    Transcription,
     TurnDetection,
 )
 from voicechatengine.providers.realtime import objects
@@ -70,12 +71,17 @@ def audio_format(wanted: AudioFormat, field: str, formats: Mapping[AudioFormat, 
     )
 
 
-def modalities(wanted: Iterable[Modality]) -> list[str]:
+def modalities(wanted: Iterable[Modality], differences: Differences) -> list[str]:
     """What to answer with: the service speaks (and sends the words along) or writes, never both."""
     names = set(wanted)
-    if not names:
-        raise MessageError("modalities is empty", field="modalities", cure="use ('audio',) or ('text',)")
-    return ["audio"] if "audio" in names else ["text"]
+    modality = "audio" if "audio" in names else "text"
+    if not names or modality not in differences.modalities:
+        raise MessageError(
+            f"modalities: the service has no {modality} alone" if names else "modalities is empty",
+            field="modalities",
+            cure=f"use {' or '.join(f'({each!r},)' for each in differences.modalities)}",
+        )
+    return [modality]
 
 
 def tool(each: Tool) -> dict[str, Any]:
@@ -137,7 +143,7 @@ def transcription(options: Options, differences: Differences) -> Fields | None:
     wanted = options.transcription
     language = options.language or None
     model = (wanted.model if wanted else None) or differences.transcription_model
-    if wanted is None or (wanted is UNSET and model is None):
+    if wanted is None or (model is None and wanted in (UNSET, Transcription())):
         if language is not None:
             raise MessageError(
                 "language is the language of the transcription, which is off",
@@ -161,7 +167,7 @@ def transcription(options: Options, differences: Differences) -> Fields | None:
 
 FIELDS: Final[dict[str, tuple[Path, Callable[[Any, Differences], Any]]]] = {
     "instructions": (("instructions",), lambda o, _: o.instructions),
-    "modalities": (("output_modalities",), lambda o, _: modalities(o.modalities)),
+    "modalities": (("output_modalities",), lambda o, d: modalities(o.modalities, d)),
     "input_audio_format": (
         ("audio", "input", "format"),
         lambda o, d: audio_format(o.input_audio_format, "input_audio_format", d.input_formats),
@@ -202,10 +208,13 @@ def session(
             continue
         if name in differences.lacks:
             raise MessageError(f"{name} is no option of this service", field=name, cure="leave it out")
+        said = value(options, differences)
+        if name == "modalities" and len(differences.modalities) == 1:
+            continue  # there is nothing to say
         place = nested
         for step in path[:-1]:
             place = place.setdefault(step, {})
-        place[path[-1]] = value(options, differences)
+        place[path[-1]] = said
     moved = to_vendor(nested, differences.session)
     return merge(moved, vendor) if vendor else moved
 
@@ -213,7 +222,8 @@ def session(
 def opening(options: Options, differences: Differences) -> Fields:
     """The session of the first ``session.update``: every option that is set, and the formats in any case."""
     formats = Options(input_audio_format=differences.input, output_audio_format=differences.output)
-    return session(formats.merged(options), differences, vendor=options.vendor or None)
+    vendor = merge(differences.opening, options.vendor or {})
+    return session(formats.merged(options), differences, vendor=vendor)
 
 
 def updated(options: Options, change: Options) -> Options:
@@ -346,9 +356,15 @@ def response(command: ResponseCreate, audio: AudioFormat, differences: Differenc
     """The parameters of a ``response.create``; empty where all is left to the session."""
     given: Fields = {}
     if command.out_of_band:
+        if not differences.out_of_band:
+            raise MessageError(
+                "out_of_band: the service answers in the conversation only",
+                field="out_of_band",
+                cure="leave it out",
+            )
         given["conversation"] = "none"
     if command.modalities is not None:
-        given["output_modalities"] = modalities(command.modalities)
+        given["output_modalities"] = modalities(command.modalities, differences)
     if command.instructions is not None:
         given["instructions"] = command.instructions
     if command.tools is not None:

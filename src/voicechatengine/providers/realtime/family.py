@@ -52,7 +52,7 @@ def capabilities(differences: Differences, options: Options) -> Capabilities:
     refuses = differences.refuses
     known = Capabilities(
         text_input="item_create" not in refuses,
-        text_output=True,
+        text_output="text" in differences.modalities,
         audio_input=True,
         audio_output=True,
         image_input=bool(differences.images),

@@ -12,20 +12,17 @@ import msgspec
 from msgspec import UNSET
 from pybase64 import b64decode
 
-from voicechatengine.errors import ProviderError
 from voicechatengine.events import (
     ErrorInfo,
     InputTranscript,
-    SessionCreated,
-    SessionUpdated,
     SpeechStarted,
     SpeechStopped,
     UsageReport,
     VendorMessage,
 )
-from voicechatengine.messages import Role, ToolCallItem, ToolResultItem
-from voicechatengine.providers.realtime import decode, encode, objects, sending, wire
-from voicechatengine.providers.realtime.replies import Kind, Reply, Status, remember
+from voicechatengine.messages import Role
+from voicechatengine.providers.realtime import decode, objects, opening, wire
+from voicechatengine.providers.realtime.replies import Kind, Reply, Status
 from voicechatengine.providers.realtime.state import Output, State
 
 STATUS: Final[dict[str | None, Status]] = {
@@ -43,50 +40,6 @@ KINDS: Final[dict[str, Kind]] = {
 """The kinds of item that have a common meaning."""
 
 ROLES: Final[dict[object, Role]] = {"user": "user", "system": "system"}
-
-
-def created(state: State, message: wire.SessionCreated, now: float, out: list[Output]) -> None:
-    """The session is there: sets its options, replays the history, asks for the reply that is owed."""
-    session = message.session
-    if state.session_id:
-        updated(state, message, now, out)
-        return
-    state.session_id = decode.text(session, "id") or state.ids("sess")
-    expires_at = session.get("expires_at")
-    if isinstance(expires_at, (int, float)) and expires_at > now:  # a limit in the past is another clock's
-        state.expires_at = expires_at
-    state.post(
-        wire.SessionUpdate(session=encode.opening(state.options, state.differences)), "session_update", out
-    )
-    restore = state.restore
-    for index, item in enumerate(restore.history):
-        try:
-            encoded = encode.replayed(item, state.input, state.differences)
-        except ProviderError as error:
-            out.append(ErrorInfo("history_item_lost", f"item {index} of the history: {error}"))
-            continue
-        if encoded is None:
-            continue
-        known = state.replies.items.get(item.id)
-        fits = 0 < len(item.id) <= state.differences.id_length and known is None
-        encoded.id = item.id if fits else state.ids("item")
-        added = state.replies.item(encoded.id)
-        added.announced = added.written = True
-        if isinstance(item, ToolResultItem):
-            remember(state.replies.calls, item.call_id, value=False)
-        elif isinstance(item, ToolCallItem):
-            remember(state.replies.calls, item.call_id, value=True)
-        state.post(wire.ItemCreate(item=encoded), "session_create", out)
-    if restore.reply_owed is not None:
-        sending.ask(state, restore.reply_owed, now, out)
-    out.append(SessionCreated(state.session_id, applied=decode.applied(session, state.differences)))
-
-
-def updated(
-    state: State, message: wire.SessionCreated | wire.SessionUpdated, _now: float, out: list[Output]
-) -> None:
-    """The session changed."""
-    out.append(SessionUpdated(state.session_id, applied=decode.applied(message.session, state.differences)))
 
 
 def error(state: State, message: wire.Error, now: float, out: list[Output]) -> None:
@@ -146,6 +99,9 @@ def item(
 ) -> None:
     """An item has its place in the conversation."""
     item = message.item
+    if state.resuming is not None:
+        state.resuming.append(item)
+        return
     kind = KINDS.get(item.type or "message")
     if kind is None:
         out.append(VendorMessage(str(message.__struct_config__.tag), msgspec.to_builtins(message)))
@@ -167,6 +123,15 @@ def heard(state: State, message: wire.TranscriptionDelta, _now: float, out: list
         return
     item.words += message.delta
     out.append(InputTranscript(item.words.lstrip(), final=False, item_id=message.item_id or None))
+
+
+def heard_so_far(state: State, message: wire.TranscriptionUpdated, _now: float, out: list[Output]) -> None:
+    """The user's words so far, of which earlier ones may have changed."""
+    item = state.replies.item(message.item_id)
+    words = message.transcript.strip()
+    if not item.final and words and words != item.words:
+        item.words = words
+        out.append(InputTranscript(words, final=False, item_id=message.item_id or None))
 
 
 def transcript(state: State, message: wire.TranscriptionCompleted, _now: float, out: list[Output]) -> None:
@@ -362,8 +327,9 @@ HANDLERS: Final[dict[type, Callable[[State, Any, float, list[Output]], None]]] =
     wire.OutputItemDone: output_done,
     wire.ResponseCreated: began,
     wire.ResponseDone: done,
-    wire.SessionCreated: created,
-    wire.SessionUpdated: updated,
+    wire.SessionCreated: opening.created,
+    wire.SessionUpdated: opening.updated,
+    wire.ConversationCreated: opening.conversation,
     wire.Error: error,
     wire.RateLimitsUpdated: limits,
     wire.SpeechStarted: speech_started,
@@ -374,11 +340,13 @@ HANDLERS: Final[dict[type, Callable[[State, Any, float, list[Output]], None]]] =
     wire.ItemCreated: item,
     wire.ItemDone: item,
     wire.TranscriptionDelta: heard,
+    wire.TranscriptionUpdated: heard_so_far,
     wire.TranscriptionCompleted: transcript,
     wire.TranscriptionFailed: transcript_failed,
     wire.ContentPartAdded: nothing,
     wire.ContentPartDone: nothing,
     wire.ArgumentsDelta: nothing,
+    wire.Ping: nothing,
     wire.AudioDone: nothing,
     wire.BetaAudioDone: nothing,
 }

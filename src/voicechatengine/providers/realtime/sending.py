@@ -97,7 +97,8 @@ def create_item(state: State, command: ItemCreate, _now: float, out: list[Output
     elif isinstance(given, ToolCallItem):
         remember(state.replies.calls, given.call_id, value=True)
     item.id = item.id or state.ids("item")
-    message = wire.ItemCreate(item=item, previous_item_id=command.previous_item_id or UNSET)
+    previous = command.previous_item_id or ""
+    message = wire.ItemCreate(item=item, previous_item_id=state.aliases.get(previous, previous) or UNSET)
     state.post(message, "item_create", out)
     state.requests.unanswered = True
 
@@ -187,7 +188,8 @@ def truncate(state: State, command: ItemTruncate, _now: float, out: list[Output]
     """Cuts an item at what was heard, and at most at what came of it. One of which nothing was heard is deleted: the
     service refuses to cut at 0. Written words were read, not heard: only 0 removes them.
     """
-    item = state.replies.item(command.item_id)
+    item_id = state.aliases.get(command.item_id, command.item_id)
+    item = state.replies.item(item_id)
     output = state.replies.output
     heard = int(min(command.heard_ms, output.duration_ms(item.size)))
     if (
@@ -198,19 +200,20 @@ def truncate(state: State, command: ItemTruncate, _now: float, out: list[Output]
         return
     if heard <= 0:
         item.gone = True
-        state.post(wire.ItemDelete(item_id=command.item_id), "item_truncate", out)
+        state.post(wire.ItemDelete(item_id=item_id), "item_truncate", out)
         return
-    message = wire.ItemTruncate(item_id=command.item_id, content_index=0, audio_end_ms=heard)
+    message = wire.ItemTruncate(item_id=item_id, content_index=0, audio_end_ms=heard)
     state.post(message, "item_truncate", out)
     item.size = output.size_of(heard)
 
 
 def delete(state: State, command: ItemDelete, _now: float, out: list[Output]) -> None:
     """Removes an item, once."""
-    item = state.replies.item(command.item_id)
+    item_id = state.aliases.get(command.item_id, command.item_id)
+    item = state.replies.item(item_id)
     if not item.gone:
         item.gone = True
-        state.post(wire.ItemDelete(item_id=command.item_id), "item_delete", out)
+        state.post(wire.ItemDelete(item_id=item_id), "item_delete", out)
 
 
 SENDERS: Final[dict[type, Callable[[State, Any, float, list[Output]], None]]] = {

@@ -10,7 +10,7 @@ from voicechatengine.audio.format import AudioFormat
 from voicechatengine.errors import MessageError
 from voicechatengine.events import Event, ItemAdded, Usage
 from voicechatengine.messages import Options, Role
-from voicechatengine.providers.realtime import encode, wire
+from voicechatengine.providers.realtime import encode, objects, wire
 from voicechatengine.providers.realtime.differences import Differences
 from voicechatengine.providers.realtime.replies import Kind, Replies, Reply, Status, remember
 from voicechatengine.providers.realtime.requests import ANSWER_S, Requests
@@ -32,6 +32,9 @@ class State:
         self.replies.calls.update(dict.fromkeys(restore.pending_calls, True))
         self.sent: dict[str, str] = {}
         self.session_id = ""
+        self.conversation_id: str | None = None
+        self.resuming: list[objects.Item] | None = None  # what the service has kept, while it says so
+        self.aliases: dict[str, str] = {}  # of items from before: our id -> the service's new one
         self.expires_at: float | None = None
         self.expiry_told = False
         self.input: AudioFormat = differences.input

@@ -209,6 +209,14 @@ class TranscriptionDelta(Message, tag="conversation.item.input_audio_transcripti
     obfuscation: Maybe[str] = UNSET
 
 
+class TranscriptionUpdated(Message, tag="conversation.item.input_audio_transcription.updated"):
+    """All of the user's words so far, and earlier ones may have changed: xAI (https://docs.x.ai/voice-realtime.ws.json, 2026-10)."""
+
+    event_id: str = ""
+    item_id: str = ""
+    transcript: str = ""
+
+
 class TranscriptionCompleted(Message, tag="conversation.item.input_audio_transcription.completed"):
     """All of the user's words."""
 
@@ -271,6 +279,13 @@ class SpeechStopped(Message, tag="input_audio_buffer.speech_stopped"):
     event_id: str = ""
     audio_end_ms: float = 0
     item_id: str = ""
+
+
+class Ping(Message, tag="ping"):
+    """xAI and others: to be left unanswered."""
+
+    event_id: str = ""
+    timestamp: float = 0  # Unix milliseconds
 
 
 class TimeoutTriggered(Message, tag="input_audio_buffer.timeout_triggered"):
@@ -578,9 +593,10 @@ ServerMessage: TypeAlias = (
     | McpListToolsCompleted | McpListToolsFailed | McpArgumentsDelta | McpArgumentsDone | McpCallInProgress
     | McpCallCompleted | McpCallFailed | RateLimitsUpdated
 )  # fmt: skip
-BetaMessage: TypeAlias = (
+OtherMessage: TypeAlias = (
     BetaTextDelta | BetaTextDone | BetaAudioDelta | BetaAudioDone | BetaTranscriptDelta | BetaTranscriptDone
-)
+    | TranscriptionUpdated | Ping
+)  # fmt: skip
 
 CLIENT_TYPES: Final[dict[str, type[Message]]] = {
     str(kind.__struct_config__.tag): kind for kind in get_args(ClientMessage)
@@ -589,14 +605,15 @@ SERVER_TYPES: Final[dict[str, type[Message]]] = {
     str(kind.__struct_config__.tag): kind for kind in get_args(ServerMessage)
 }
 
-BETA_TYPES: Final = frozenset(str(kind.__struct_config__.tag) for kind in get_args(BetaMessage))
+OTHER_TYPES: Final = frozenset(str(kind.__struct_config__.tag) for kind in get_args(OtherMessage))
+"""Messages of other services that speak this wire."""
 
 encode: Final[Callable[[Message], bytes]] = msgspec.json.Encoder().encode
 """A message as UTF-8 JSON; `type` comes first."""
 
-decode_server: Final[Callable[[bytes | str], ServerMessage | BetaMessage]] = msgspec.json.Decoder[
-    ServerMessage | BetaMessage
-](ServerMessage | BetaMessage).decode
+decode_server: Final[Callable[[bytes | str], ServerMessage | OtherMessage]] = msgspec.json.Decoder[
+    ServerMessage | OtherMessage
+](ServerMessage | OtherMessage).decode
 """A frame from a server. Raises `msgspec.DecodeError`; for an unknown type its subclass `ValidationError`."""
 
 decode_client: Final[Callable[[bytes | str], ClientMessage]] = msgspec.json.Decoder[ClientMessage](
