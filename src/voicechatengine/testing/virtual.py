@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Coroutine
-from typing import Any, Final, TypeVar
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Executor
+from typing import Any, Final, TypeVar, TypeVarTuple, Unpack
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 EPOCH: Final = 1_750_000_000.0  # where virtual time begins, in Unix seconds
 
@@ -23,6 +25,11 @@ class _Selector(selectors.SelectSelector):
     def __init__(self) -> None:
         super().__init__()
         self.now = 0.0
+        self.registered = 0
+
+    def register(self, fileobj: Any, events: int, data: Any = None) -> selectors.SelectorKey:
+        self.registered += 1
+        return super().register(fileobj, events, data)
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = super().select(0)
@@ -43,6 +50,21 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._clock = _Selector()
         super().__init__(self._clock)
         self._clock_resolution = 1e-9
+
+        self._own = self._clock.registered
+        self._threads = 0
+
+    @property
+    def left(self) -> bool:
+        """Whether somebody has left virtual time: asked for a socket, a pipe, another process or a thread."""
+        return bool(self._threads) or self._clock.registered > self._own
+
+    def run_in_executor(
+        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]
+    ) -> asyncio.Future[T]:
+        """See `asyncio.AbstractEventLoop.run_in_executor`."""
+        self._threads += 1
+        return super().run_in_executor(executor, func, *args)
 
     def time(self) -> float:
         """Seconds since the loop was made."""
