@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Final
 
 from voicechatengine.errors import ConnectionError
 from voicechatengine.session.dialect import Close
+
+WHOLE: Final = 1000
+"""How an answer ends that was said to its end; after any other close it is to look broken off."""
 
 
 class Exchange:
@@ -18,6 +22,7 @@ class Exchange:
     def __init__(self, body: bytes, write: Callable[[bytes], Awaitable[None]]) -> None:
         self._body = body
         self._write = write
+        self.lost: bool = False  # it was cut: whatever was meant to be said
         self._over = asyncio.Event()
         self._ended = Close(1006, "connection lost")
 
@@ -45,4 +50,5 @@ class Exchange:
 
     def cut(self) -> None:
         """The connection is gone."""
+        self.lost = self.lost or not self._over.is_set()
         self._over.set()

@@ -17,11 +17,10 @@ from voicechatengine.session.handshake import Handshake, Refusal
 from voicechatengine.session.http import CUT, HttpAnswer, HttpRequest, MemoryAnswer, MemoryHttp
 from voicechatengine.session.refusal import refused
 from voicechatengine.session.transport import Connector, Transport, memory_pair
-from voicechatengine.simulators.exchange import Exchange
+from voicechatengine.simulators.exchange import WHOLE, Exchange
 from voicechatengine.simulators.service import Simulator
 
 WINDOW: Final = 256  # pieces of an answer that are unread
-LOST: Final = 1006
 
 
 def memory_connector(simulator: Simulator) -> Connector:
@@ -78,7 +77,7 @@ async def _served(simulator: Simulator, handshake: Handshake, body: bytes) -> As
                     yield coming.result()
             finally:
                 coming.cancel()
-        if serving.result().code == LOST:
+        if exchange.lost or serving.result().code != WHOLE:
             raise ConnectionError("the connection was cut", code=CUT)
     finally:
         serving.cancel()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from voicechatengine.errors import ConnectionError
 from voicechatengine.provider import Provider
 from voicechatengine.session.handshake import Handshake, Refusal
-from voicechatengine.simulators.exchange import Exchange
+from voicechatengine.simulators.exchange import WHOLE, Exchange
 from voicechatengine.simulators.faults import Faults
 from voicechatengine.simulators.service import Simulator
 from voicechatengine.simulators.vendors import HttpSide
@@ -119,7 +119,9 @@ async def _reply(service: Simulator, http: HttpSide, request: Request) -> Stream
         if request.transport is not None:
             request.transport.abort()
 
-    await service.serve(handshake, exchange, cut)
+    ended = await service.serve(handshake, exchange, cut)
+    if ended.code != WHOLE:
+        cut()  # plain bytes end like that alone where a service fails: what came is not taken for all
     return response
 
 
