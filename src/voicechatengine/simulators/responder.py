@@ -31,12 +31,26 @@ def responder(
     words = iter(transcripts)
 
     def transcribe(audio: bytes, audio_format: AudioFormat) -> str:
-        return next(words, None) or f"{UNHEARD}{heard_s(audio, audio_format):.1f} s)"
+        return next(words, None) or unheard(audio, audio_format)
 
     def respond(turn: MockTurn) -> MockReply:
         return answer(title, turn, pace)
 
     return MockProvider(MockConfig(name="simulator", script=script, respond=respond, transcripts=transcribe))
+
+
+def reader(*, pace: float = PACE) -> MockProvider:
+    """A provider that says what it is given to read, and tells how long it heard somebody speak."""
+
+    def read(turn: MockTurn) -> MockReply:
+        return MockReply(" ".join(turn.texts), pace=pace)
+
+    return MockProvider(MockConfig(name="simulator", respond=read, transcripts=unheard))
+
+
+def unheard(audio: bytes, audio_format: AudioFormat) -> str:
+    """What a transcript says of speech that was not recognised: its length."""
+    return f"{UNHEARD}{heard_s(audio, audio_format):.1f} s)"
 
 
 def heard_s(audio: bytes, audio_format: AudioFormat) -> float:

@@ -87,7 +87,33 @@ def _anthropic() -> Vendor:
     )
 
 
-_VENDORS: Final[dict[str, Callable[[], Vendor]]] = {"openai": _openai, "anthropic": _anthropic}
+def _speech() -> Vendor:
+    from voicechatengine.providers.speech import server, server_checks, wire  # noqa: PLC0415 - only when asked for
+    from voicechatengine.simulators.responder import reader  # noqa: PLC0415 - likewise
+
+    def dialect(handshake: Handshake, provider: Provider, ids: Ids, faults: Faults) -> ServerDialect:
+        form, strained = provider.get_audio_format(), faults.overloaded_after
+        if handshake.path.rstrip("/") == wire.TRANSCRIPTIONS:
+            return server.TranscriptionServer(handshake, form, overloaded_after=strained)
+        voices = provider.get_capabilities().get("voices", ())
+        return server.SpeechServer(form, voices, overloaded_after=strained)
+
+    return Vendor(
+        title="OpenAI",
+        path="/v1",
+        refuse=server_checks.refuse,
+        rate_limited=server_checks.rate_limited,
+        dialect=dialect,
+        http=HttpSide(accept=server_checks.accept, overloaded=server_checks.overloaded),
+        provider=lambda handshake: reader(),
+    )
+
+
+_VENDORS: Final[dict[str, Callable[[], Vendor]]] = {
+    "openai": _openai,
+    "anthropic": _anthropic,
+    "speech": _speech,
+}
 
 SIMULATORS: Final = tuple(_VENDORS)
 """The names of the vendors that can be simulated."""
