@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from voicechatengine.providers.anthropic import AnthropicConfig, AnthropicProvider
     from voicechatengine.providers.mock import MockConfig, MockProvider
     from voicechatengine.providers.openai import OpenAIConfig, OpenAIProvider
+    from voicechatengine.providers.xai import XAIConfig, XAIProvider
 
 _LAZY = {
     "Failover": "voicechatengine.compose.failover",
@@ -81,6 +82,8 @@ _LAZY = {
     "MockConfig": "voicechatengine.providers.mock",
     "OpenAIProvider": "voicechatengine.providers.openai",
     "OpenAIConfig": "voicechatengine.providers.openai",
+    "XAIProvider": "voicechatengine.providers.xai",
+    "XAIConfig": "voicechatengine.providers.xai",
 }
 
 
@@ -159,4 +162,6 @@ __all__ = [
     "UsageReport",
     "VendorMessage",
     "VoiceEngine",
+    "XAIConfig",
+    "XAIProvider",
 ]

@@ -17,23 +17,26 @@ from voicechatengine.provider import Provider, ProviderConfig
 class Entry(NamedTuple):
     """A provider by the names of its classes: a vendor's module loads when it is used.
 
-    `preset` is what its config is always given here. `local`: there is no server, so no url either.
+    `preset` is what its config is always given here, `spoken` what it is given where something is heard or spoken: parts for
+    speech are not needed for text. `local`: there is no server, so no url either.
     """
 
     module: str
     config: str
     provider: str
     preset: Mapping[str, Any] = {}
+    spoken: Mapping[str, Any] = {}
     local: bool = False
 
 
 PROVIDERS: Final[dict[str, Entry]] = {
     "openai": Entry("voicechatengine.providers.openai", "OpenAIConfig", "OpenAIProvider"),
+    "xai": Entry("voicechatengine.providers.xai", "XAIConfig", "XAIProvider"),
     "anthropic": Entry(
         "voicechatengine.providers.anthropic",
         "AnthropicConfig",
         "AnthropicProvider",
-        {"modalities": ("audio",)},
+        spoken={"modalities": ("audio",)},
     ),
     "local": Entry("voicechatengine.providers.local", "LocalConfig", "LocalProvider", local=True),
     "mock": Entry(
@@ -44,8 +47,10 @@ PROVIDERS: Final[dict[str, Entry]] = {
 MEMBERS: Final = tuple(name for name in vars(Provider) if not name.startswith("_"))
 
 
-def make(name: str, options: Mapping[str, Any]) -> Provider:
+def make(name: str, options: Mapping[str, Any], *, written: bool = False) -> Provider:
     """The provider of that name, or what the factory ``package.module:factory`` gives, from these fields of a config.
+
+    `written`: the conversation has no sound.
 
     Raises `UsageError` for a name that is not known, and for a factory that cannot be imported or gives no provider.
     """
@@ -59,8 +64,9 @@ def make(name: str, options: Mapping[str, Any]) -> Provider:
         )
     if entry.local and "url" in options:
         raise UsageError(f"provider {name} has no server: leave --url out")
+    spoken = {} if written else entry.spoken
     module = importlib.import_module(entry.module)
-    config: ProviderConfig = getattr(module, entry.config)(**entry.preset, **options)
+    config: ProviderConfig = getattr(module, entry.config)(**entry.preset, **spoken, **options)
     return cast("Provider", getattr(module, entry.provider)(config))
 
 

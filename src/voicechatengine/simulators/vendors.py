@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 from voicechatengine.errors import MessageError
 from voicechatengine.provider import Provider
 from voicechatengine.session.dialect import Ids, ServerDialect
 from voicechatengine.session.handshake import Handshake, Refusal
 from voicechatengine.simulators.faults import Faults
+
+if TYPE_CHECKING:
+    from voicechatengine.providers.realtime.differences import Differences
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -48,27 +52,51 @@ class Vendor:
     provider: Callable[[Handshake], Provider] | None = None
 
 
-def _openai() -> Vendor:
+def _realtime(
+    title: str,
+    differences: Differences,
+    *,
+    path: str = "/v1/realtime",
+    headers: tuple[str, ...] = ("authorization",),
+) -> Vendor:
+    """A vendor that speaks OpenAI's realtime wire, with its differences; its conversations live as long as its simulator."""
     from voicechatengine.providers.realtime import server, server_handshake  # noqa: PLC0415 - only when asked for
+
+    memory: server.Memory = {}
 
     def dialect(handshake: Handshake, provider: Provider, ids: Ids, faults: Faults) -> ServerDialect:
         return server.RealtimeServer(
             ids,
+            differences=differences,
+            memory=memory,
+            resume=handshake.query.get("conversation_id"),
             audio=provider.get_audio_format(),
             model=handshake.query.get("model", ""),
             detects_turns=bool(provider.get_capabilities().get("turn_detection")),
             expires_after_s=server.SESSION_S if faults.expire_after_s is None else faults.expire_after_s,
-            limits=server.LIMITS,
+            limits=server.LIMITS if differences.rate_limits else (),
             rate_limited=faults.rate_limit_responses,
         )
 
     return Vendor(
-        title="OpenAI",
-        path=server_handshake.PATH,
-        refuse=server_handshake.refuse,
+        title=title,
+        path=path,
+        refuse=partial(server_handshake.refuse, path=path, headers=headers),
         rate_limited=server_handshake.rate_limited,
         dialect=dialect,
     )
+
+
+def _openai() -> Vendor:
+    from voicechatengine.providers.realtime.differences import OPENAI  # noqa: PLC0415 - only when asked for
+
+    return _realtime("OpenAI", OPENAI)
+
+
+def _xai() -> Vendor:
+    from voicechatengine.providers.xai.config import DIFFERENCES  # noqa: PLC0415 - only when asked for
+
+    return _realtime("xAI", DIFFERENCES)
 
 
 def _anthropic() -> Vendor:
@@ -109,9 +137,41 @@ def _speech() -> Vendor:
     )
 
 
+def _elevenlabs() -> Vendor:
+    from voicechatengine.providers.elevenlabs import (  # noqa: PLC0415 - only when asked for
+        server_handshake,
+        server_scribe,
+        server_speech,
+    )
+    from voicechatengine.simulators.responder import reader  # noqa: PLC0415 - likewise
+
+    def dialect(handshake: Handshake, provider: Provider, ids: Ids, faults: Faults) -> ServerDialect:
+        audio = provider.get_audio_format()
+        if not server_handshake.listens(handshake):
+            return server_speech.SpeechServer(handshake, audio=audio)
+        return server_scribe.ScribeServer(
+            handshake,
+            ids,
+            audio=audio,
+            changeable=provider.get_capabilities().get("session_update", ()),
+            expires_after_s=faults.expire_after_s,
+        )
+
+    return Vendor(
+        title="ElevenLabs",
+        path="",
+        refuse=server_handshake.refuse,
+        rate_limited=server_handshake.rate_limited,
+        dialect=dialect,
+        provider=lambda handshake: reader(),
+    )
+
+
 _VENDORS: Final[dict[str, Callable[[], Vendor]]] = {
     "openai": _openai,
+    "xai": _xai,
     "anthropic": _anthropic,
+    "elevenlabs": _elevenlabs,
     "speech": _speech,
 }
 

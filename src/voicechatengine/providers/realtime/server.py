@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import msgspec
 from msgspec import UNSET
@@ -64,6 +64,11 @@ LIMITS: Final = (
     RateLimit("requests", 1_000, 999, 0.06),
     RateLimit("tokens", 40_000, 38_500, 2.25),
 )
+CONVERSATION: Final = "realtime.conversation"
+KEPT: Final = 100  # conversations
+Memory: TypeAlias = dict[str, list[objects.Item]]
+"""The conversations of a service that resumes them, by their ids, the last ones."""
+
 EXPIRED: Final = "Your session hit the maximum duration of 60 minutes."  # as it comes with close code 1001
 
 
@@ -80,6 +85,8 @@ class RealtimeServer:
         ids: Ids,
         *,
         differences: Differences = OPENAI,
+        memory: Memory | None = None,
+        resume: str | None = None,
         audio: AudioFormat = PCM,
         model: str = "gpt-realtime",
         detects_turns: bool = False,
@@ -89,6 +96,8 @@ class RealtimeServer:
     ) -> None:
         self._ids = ids
         self._differences = differences
+        self._memory = {} if memory is None else memory
+        self._resume = resume if resume in self._memory else None
         self._audio = audio
         self._model = model
         self._detects_turns = detects_turns
@@ -172,6 +181,12 @@ class RealtimeServer:
         )
         self._listen()
         self._say(wire.SessionCreated(session=self._session))
+        if self._differences.conversation:
+            replies = self._replies
+            replies.conversation_id = self._resume or replies.conversation_id
+            self._say(
+                wire.ConversationCreated(conversation={"id": replies.conversation_id, "object": CONVERSATION})
+            )
         return self._take()
 
     def receive(self, frame: bytes | str, now: float, /) -> Sequence[Command | Outgoing]:
@@ -207,6 +222,11 @@ class RealtimeServer:
     def closed(self, close: Close, now: float, /) -> Sequence[Command | Outgoing]:
         """The client is gone; what the provider does for it is ended with the provider's own session."""
         del close, now
+        if self._differences.resumes:
+            items = [item for item in self._conversation.items() if item.content != []]
+            self._memory[self._replies.conversation_id] = items
+            while len(self._memory) > KEPT:
+                del self._memory[next(iter(self._memory))]
         self._over = True
         self._expires_at = self._idle_at = None
         return ()
@@ -296,10 +316,23 @@ class RealtimeServer:
         if before["input"] != after["input"]:
             self._listen()
             self._idle_at = None
+        self._go_on()
         changed = {name: value for name, value in new.items() if old[name] != value}
         if changed:
             self._ask(SessionUpdate(Options(**changed)))
         self._say(wire.SessionUpdated(session=session))
+
+    def _go_on(self) -> None:
+        """Brings an earlier conversation back, once: its items under new ids, what the user said without the words."""
+        kept, self._resume = self._memory.get(self._resume or "", []), None
+        for old in kept:
+            item = msgspec.structs.replace(old, id=self._ids("item"))
+            before = self._conversation.add(item)
+            meant = meaning(item, Recoder(self._heard, self._audio))
+            if meant is not None:
+                self._ask(ItemCreate(meant))
+            told = msgspec.structs.replace(item, content=[]) if item.role == "user" else item
+            self._say(wire.ItemAdded(previous_item_id=before, item=told))
 
     # ------------------------------------------------------------------ the user's audio
 
@@ -422,7 +455,9 @@ class RealtimeServer:
         if item_id is None or transcription is None or item_id not in self._conversation:
             return
         said = self._words.get(item_id, "")
-        if message.text.startswith(said) and len(message.text) > len(said):
+        if self._differences.cumulative:
+            self._say(wire.TranscriptionUpdated(item_id=item_id, transcript=message.text))
+        elif message.text.startswith(said) and len(message.text) > len(said):
             self._say(wire.TranscriptionDelta(item_id=item_id, delta=message.text[len(said) :]))
         self._words[item_id] = message.text
         if message.final:

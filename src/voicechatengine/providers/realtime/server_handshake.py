@@ -12,14 +12,24 @@ import msgspec
 from voicechatengine.session.handshake import Handshake, Refusal
 
 PATH: Final = "/v1/realtime"
+BEARER: Final = "authorization"  # this header names its scheme, others hold the key alone
 
 
-def refuse(handshake: Handshake, api_key: str | None = None) -> Refusal | None:
-    """The service's answer to a handshake that it does not accept, else None. A key other than `api_key` is wrong, if given."""
-    if handshake.path.rstrip("/") != PATH:
+def refuse(
+    handshake: Handshake,
+    api_key: str | None = None,
+    *,
+    path: str = PATH,
+    headers: tuple[str, ...] = (BEARER,),
+) -> Refusal | None:
+    """The service's answer to a handshake that it does not accept, else None. A key other than `api_key` is wrong, if given.
+
+    `path` is where sessions are, `headers` those that a key may be in (in lower case).
+    """
+    if handshake.path.rstrip("/") != path:
         return _refusal(404, f"Invalid URL (GET {handshake.path})", None)
-    scheme, _, key = handshake.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not key.strip():
+    key = next((key for name in headers if (key := _key(name, handshake.headers.get(name, "")))), "")
+    if not key:
         return _refusal(
             401,
             "You didn't provide an API key. Provide it in an Authorization header using Bearer auth.",
@@ -28,6 +38,13 @@ def refuse(handshake: Handshake, api_key: str | None = None) -> Refusal | None:
     if key.endswith("invalid") or api_key not in (None, key):
         return _refusal(401, "Incorrect API key provided.", "invalid_api_key")
     return None
+
+
+def _key(name: str, value: str) -> str:
+    if name != BEARER:
+        return value.strip()
+    scheme, _, key = value.partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else ""
 
 
 def rate_limited(retry_after_s: float) -> Refusal:

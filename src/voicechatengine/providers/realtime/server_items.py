@@ -90,6 +90,10 @@ class Conversation:
         self._order.insert(place, item_id)
         return self._order[place - 1] if place else None
 
+    def items(self) -> list[objects.Item]:
+        """The items in their order."""
+        return [self._items[item_id] for item_id in self._order]
+
     def before(self, item_id: str) -> str | None:
         """The id of the item before this one."""
         place = self._order.index(item_id)

@@ -71,7 +71,7 @@ class Replies:
         self._ended = ended
         self._ids = ids
         self._conversation = conversation
-        self._conversation_id = ids("conv")
+        self.conversation_id: str = ids("conv")
         self._audio = audio
         self._differences = differences
         self._limits = tuple(limits)
@@ -242,7 +242,7 @@ class Replies:
         audio_output = {name: asked.get(name, output[name]) for name in ("format", "voice")}
         plan = Plan(
             response_id=self._ids("resp"),
-            conversation_id=None if beside else self._conversation_id,
+            conversation_id=None if beside else self.conversation_id,
             output_modalities=params.get("output_modalities", session["output_modalities"]),
             max_output_tokens=params.get("max_output_tokens", session["max_output_tokens"]),
             audio_output=audio_output,

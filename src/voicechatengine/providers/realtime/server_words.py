@@ -25,6 +25,8 @@ def worded(message: wire.Message, differences: Differences) -> bytes | None:
             fields[key] = to_vendor(fields[key], getattr(differences, key))
     if not differences.typed and "session" in fields:
         fields["session"].pop("type", None)
+    if differences.cost_beside and isinstance(message, wire.ResponseDone):
+        fields["usage"], fields["response"]["usage"] = fields["response"]["usage"], {}
     items = [fields.get("item"), *fields.get("response", {}).get("output", ())]
     for item in items:
         for part in cast("dict[str, Any]", item or {}).get("content", ()):
