@@ -169,6 +169,23 @@ async def test_an_address_that_leads_nowhere_raises_and_keeps_the_key_out(url):
     assert caught.value.cure
 
 
+async def test_a_redirect_is_a_refusal_and_carries_no_key_elsewhere():
+    elsewhere: list[web.Request] = []
+
+    async def other(request: web.Request) -> web.StreamResponse:
+        elsewhere.append(request)
+        return await echo(request)
+
+    async with (
+        serving(other) as url,
+        serving(answering(302, "", Location=url.replace("ws", "http"))) as first,
+    ):
+        with pytest.raises(ConnectionError, match="HTTP 302: check the url, and the header") as raised:
+            await connect_websocket(Endpoint(first, {"api-key": "secret"}))
+    assert raised.value.status == 302
+    assert elsewhere == []
+
+
 async def test_a_cancelled_dial_leaves_no_socket():
     begun, over = asyncio.Event(), asyncio.Event()
 

@@ -11,7 +11,14 @@ from aiohttp import ClientResponse, ClientSession, ClientTimeout, ClientWSTimeou
 
 from voicechatengine.errors import ConnectionError
 from voicechatengine.session.dialect import Close, Endpoint
-from voicechatengine.session.refusal import MAX_ERROR_BODY, invalid_url, refused, unreachable
+from voicechatengine.session.refusal import (
+    BAD_REQUEST,
+    MAX_ERROR_BODY,
+    REDIRECT,
+    invalid_url,
+    refused,
+    unreachable,
+)
 
 MAX_MESSAGE: Final = (
     32 * 2**20
@@ -99,10 +106,16 @@ async def connect_websocket(
 
     class Response(ClientResponse):
         async def start(self, connection: Any) -> ClientResponse:
-            """Reads a refusal's body: aiohttp drops it, and the vendor's explanation with it."""
+            """Reads a refusal's body: aiohttp drops it, and the vendor's explanation with it. A redirect is a refusal too: aiohttp
+            would follow it, and carry a key along that is in a header of the vendor's own (seen in 3.14.5).
+            """
             response = await super().start(connection)
             if response.status != HTTPStatus.SWITCHING_PROTOCOLS:
                 refusal.append((await response.content.read(MAX_ERROR_BODY)).decode(errors="replace"))
+            if REDIRECT <= response.status < BAD_REQUEST:
+                raise aiohttp.WSServerHandshakeError(
+                    response.request_info, response.history, status=response.status, headers=response.headers
+                )
             return response
 
     # One socket a session: the pool's default limit of 100 would make further connects hang without a word.

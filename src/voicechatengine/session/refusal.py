@@ -13,6 +13,8 @@ from voicechatengine.errors import AuthenticationError, ConnectionError, Protoco
 
 MAX_ERROR_BODY: Final = 64 * 2**10  # bytes of a refusal that are read
 OK: Final = 200
+REDIRECT: Final = 300
+BAD_REQUEST: Final = 400
 SERVER_ERROR: Final = 500
 UNFIT: Final = (400, 413, 422)  # the url is right, the request is not
 
@@ -57,6 +59,9 @@ def of_status(
         )
     if status >= SERVER_ERROR:
         return ConnectionError(text, cure="try again later", code=code, status=status, fault="provider")
+    if REDIRECT <= status < BAD_REQUEST:
+        cure = "check the url, and the header that the service takes its key in: no redirect is followed, it would carry the key along"
+        return ConnectionError(text, cure=cure, code=code, status=status, fault="application")
     cure = "change what it names" if status in UNFIT else "check the url and the model"
     return ConnectionError(text, cure=cure, code=code, status=status, fault="application")
 
