@@ -27,7 +27,7 @@ class Exit(IntEnum):
 
 MEANING: Final[dict[Exit, str]] = {
     Exit.OK: "all went well",
-    Exit.FAILED: "the conversation failed: no answer came, or the provider reported an error",
+    Exit.FAILED: "it failed: no answer came, the provider reported an error, or a law is broken",
     Exit.USAGE: "the command line or the input is not usable",
     Exit.AUTHENTICATION: "no key is set, or the provider did not accept it",
     Exit.CONNECTION: "the server could not be reached, or the connection was lost",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from typing import Final, NoReturn
 
-from voicechatengine.cli import inspection, providers, record, replay, simulate, talk
+from voicechatengine.cli import check, inspection, providers, record, replay, simulate, talk
 from voicechatengine.cli.exits import MEANING, Exit, exit_of, one_line
 from voicechatengine.cli.registry import PROVIDERS
 from voicechatengine.simulators import SIMULATORS
@@ -22,6 +22,7 @@ COMMANDS: Final[dict[str, Callable[[argparse.Namespace], Exit]]] = {
     "record": record.run,
     "replay": replay.run,
     "inspect": inspection.run,
+    "check": check.run,
 }
 MAX_PORT: Final = 65_535
 
@@ -73,7 +74,26 @@ def parser() -> Parser:
     _inspect(
         commands.add_parser("inspect", help="turns, latencies and interruptions of a recorded conversation")
     )
+    _check(commands.add_parser("check", help="hold the laws of the contract against a provider"))
     return top
+
+
+def _check(add: argparse.ArgumentParser) -> None:
+    add.add_argument(
+        "provider",
+        metavar="PROVIDER",
+        help=f"{', '.join(PROVIDERS)}, or package.module:factory for one of your own",
+    )
+    add.add_argument(
+        "--law", action="append", metavar="NAME", help="this law only; can be given several times"
+    )
+    add.add_argument(
+        "--live", action="store_true", help="in real time, against the real service: it may cost money"
+    )
+    add.add_argument(
+        "--url", help="another server of the same kind; 'simulator' is one here, which is also the default"
+    )
+    add.add_argument("--json", action="store_true", help="as one JSON object")
 
 
 def _talk(add: argparse.ArgumentParser) -> None:

@@ -70,7 +70,8 @@ def make(name: str, options: Mapping[str, Any], *, written: bool = False) -> Pro
     return cast("Provider", getattr(module, entry.provider)(config))
 
 
-def _from_factory(name: str, options: Mapping[str, Any]) -> Provider:
+def load(name: str) -> Callable[..., Any]:
+    """What ``package.module:factory`` names. Raises `UsageError` where that is nothing that can be called."""
     module_name, _, attribute = name.partition(":")
     here = str(Path.cwd())
     if here not in sys.path:  # a command's path begins with the folder that it is installed in
@@ -85,6 +86,11 @@ def _from_factory(name: str, options: Mapping[str, Any]) -> Provider:
         raise UsageError(f"{name!r} names no factory: write package.module:factory") from error
     if not callable(factory):
         raise UsageError(f"{name!r} is not callable: name a class or a function that gives a provider")
+    return factory
+
+
+def _from_factory(name: str, options: Mapping[str, Any]) -> Provider:
+    factory = load(name)
     try:
         provider: Any = factory(**options)
     except ProviderError:

@@ -19,8 +19,9 @@ from voicechatengine.providers.mock import MockConfig, MockProvider, MockReply, 
 from voicechatengine.providers.mock.script import default_reply, deltas
 from voicechatengine.providers.mock.turn import output_format
 from voicechatengine.session.dialect import Close, Endpoint
-from voicechatengine.session.transport import Connector, Transport
-from voicechatengine.simulators import Faults, Simulator, memory_connector
+from voicechatengine.session.http import Http
+from voicechatengine.session.transport import Transport
+from voicechatengine.simulators import Faults, Simulator, memory_connector, memory_http
 from voicechatengine.simulators.faults import GARBAGE
 from voicechatengine.simulators.vendors import Vendor, vendor
 from voicechatengine.testing.laws.table import NotApplicable
@@ -104,18 +105,29 @@ def mock_subject(config: MockConfig | None = None) -> tuple[MockProvider, MockFa
 
 
 class SimulatedFarEnd(Script):
-    """A simulated vendor whose answers are scripted. `connector` leads to it."""
+    """A simulated vendor whose answers are scripted. `connector` leads to it, or `http` where it answers by HTTP."""
 
     def __init__(self, vendor: Vendor, *, seed: int = 1, faults: Faults | None = None) -> None:
         super().__init__()
         self.simulator: Simulator = Simulator(vendor, provider=self._answering, faults=faults, seed=seed)
+        self._posted = vendor.http is not None
         self._dial = memory_connector(self.simulator)
         self._refusals = 0
         self._lines: list[_Line] = []
         self._cuts: set[asyncio.TimerHandle] = set()
 
+    def say(self, *replies: MockReply) -> None:
+        """See `FarEnd.say`."""
+        if any(reply.drop for reply in replies):
+            self._session()
+        super().say(*replies)
+
+    def http(self) -> Http:
+        """Where requests to it go."""
+        return memory_http(self.simulator)
+
     async def connector(self, endpoint: Endpoint) -> Transport:
-        """See `Connector`."""
+        """Opens a connection to it; see `Connector`."""
         if self._refusals:
             self._refusals -= 1
             raise ConnectionError("the vendor refuses", cure="try again", status=503)
@@ -125,10 +137,12 @@ class SimulatedFarEnd(Script):
 
     def refuse(self, times: int) -> None:
         """See `FarEnd.refuse`."""
+        self._session()
         self._refusals = times
 
     def misbehave(self) -> None:
         """See `FarEnd.misbehave`."""
+        self._session()
         for line in self._lines:
             line.put(*GARBAGE)
 
@@ -138,6 +152,7 @@ class SimulatedFarEnd(Script):
 
     def sessions(self) -> int:
         """See `FarEnd.sessions`."""
+        self._session()
         return sum(1 for connection in self.simulator.connections if connection.ended is None)
 
     async def stop(self) -> None:
@@ -145,6 +160,10 @@ class SimulatedFarEnd(Script):
         for cut in self._cuts:
             cut.cancel()
         await self.simulator.stop()
+
+    def _session(self) -> None:
+        if self._posted:
+            raise NotApplicable("this vendor is posted single requests: there is no line, and no session")
 
     def _answering(self) -> Provider:
         return MockProvider(MockConfig(name="simulator", respond=self.answer, **DETECTED))
@@ -189,15 +208,15 @@ class _Line:
 
 
 def simulated(
-    name: str, make: Callable[[Connector], Provider]
+    name: str, make: Callable[[SimulatedFarEnd], Provider]
 ) -> Callable[[], AbstractAsyncContextManager[tuple[Provider, SimulatedFarEnd]]]:
-    """A factory for the laws: what `make` gives for a connector that leads to the simulator of that vendor, in memory."""
+    """A factory for the laws: the provider that `make` gives for the simulator of that vendor, in memory."""
 
     @contextlib.asynccontextmanager
     async def factory() -> AsyncGenerator[tuple[Provider, SimulatedFarEnd]]:
         far = SimulatedFarEnd(vendor(name))
         try:
-            yield make(far.connector), far
+            yield make(far), far
         finally:
             await far.stop()
 

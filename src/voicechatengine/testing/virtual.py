@@ -50,7 +50,6 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._clock = _Selector()
         super().__init__(self._clock)
         self._clock_resolution = 1e-9
-
         self._own = self._clock.registered
         self._threads = 0
 
@@ -60,7 +59,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return bool(self._threads) or self._clock.registered > self._own
 
     def run_in_executor(
-        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]
+        self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: *Ts
     ) -> asyncio.Future[T]:
         """See `asyncio.AbstractEventLoop.run_in_executor`."""
         self._threads += 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from voicechatengine.errors import ProviderError
@@ -29,13 +30,14 @@ DROPPED: Final = MockReply(LONG.text, drop="reconnect", at=0.4, outage_s=0.5)
 async def errors_say_what_to_do(subject: Subject) -> None:
     """See `demands`."""
     async with subject.open() as case:
-        tries: list[tuple[str, Any]] = [
-            ("send_text() before connect()", case.provider.send_text("Hello?")),
-            ("an unknown option", case.provider.update_session(**WRONG)),
-            ("a chunk that is sent", case.provider.send_message(MessageType.TEXT_CHUNK, {"text": "x"})),
-        ]
+        provider = case.provider
+        tries: tuple[tuple[str, Callable[[], Awaitable[None]]], ...] = (
+            ("send_text() before connect()", lambda: provider.send_text("Hello?")),
+            ("an unknown option", lambda: provider.update_session(**WRONG)),
+            ("a chunk that is sent", lambda: provider.send_message(MessageType.TEXT_CHUNK, {"text": "x"})),
+        )
         for name, call in tries:
-            error = await case.raises(ProviderError, call, name)
+            error = await case.raises(ProviderError, call(), name)
             assert isinstance(error, ProviderError)
             case.demand(
                 error.message and error.cure, f"what happened and what to do, for {name}", repr(error)
@@ -46,9 +48,10 @@ async def errors_say_what_to_do(subject: Subject) -> None:
 async def nonsense_is_reported(subject: Subject) -> None:
     """See `demands`."""
     async with subject.open() as case:
+        far = case.far
         listener = await case.connected()
         await listener.first(SessionCreated)
-        case.far.misbehave()
+        far.misbehave()
         await listener.until(
             lambda: any(event.type in ("error", "vendor") for event in listener.events),
             "an error or a vendor event for what cannot be read",
@@ -146,7 +149,8 @@ async def the_key_is_shown_nowhere(subject: Subject) -> None:
                     ProviderError, case.provider.connect(), "connect() to a vendor that refuses"
                 )
                 shown += [str(error), repr(error)]
-        listener = await case.connected()
+        await case.provider.connect()
+        listener = case.listen()
         await listener.first(SessionCreated)
         shown += [repr(event) for event in listener.events]
         shown.append(str(case.exchange))
@@ -155,9 +159,9 @@ async def the_key_is_shown_nowhere(subject: Subject) -> None:
 
 
 async def _lost(case: Case) -> tuple[Listener, Heard]:
+    case.far.turns()  # only a far end can lose a line
     listener = await case.connected()
     await listener.first(SessionCreated)
-    case.far.turns()  # only a far end can lose a line
     reply = await case.ask(listener, DROPPED)
     return listener, reply
 

@@ -186,6 +186,7 @@ async def written_words_are_not_spoken(subject: Subject) -> None:
 async def a_failed_reply_ends(subject: Subject) -> None:
     """See `demands`."""
     async with subject.open() as case:
+        case.far.turns()  # only a far end can be made to fail
         listener = await case.connected()
         reply = await case.ask(listener, MockReply("This will not be said.", status="failed", reason="quota"))
         done = await reply.done()

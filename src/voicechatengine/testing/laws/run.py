@@ -82,22 +82,19 @@ def _run(check: Callable[[H], Awaitable[None]], subject: H, stuck_s: float) -> N
         async with asyncio.timeout(_limit(subject)):
             await check(subject)
 
-    loop = asyncio.SelectorEventLoop if subject.live else VirtualLoop
-    with (
-        _alarm(LIVE_LIMIT_S + stuck_s if subject.live else stuck_s),
-        asyncio.Runner(loop_factory=loop) as runner,
-    ):
-        made = runner.get_loop()
-        made.set_exception_handler(_written_down(subject.exchange))
-        try:
+    loop = asyncio.SelectorEventLoop() if subject.live else VirtualLoop()
+    loop.set_exception_handler(_written_down(subject.exchange))
+    try:
+        with (
+            _alarm(LIVE_LIMIT_S + stuck_s if subject.live else stuck_s),
+            asyncio.Runner(loop_factory=lambda: loop) as runner,
+        ):
             runner.run(limited())
-        except Exception:
-            if isinstance(made, VirtualLoop) and made.left:
-                raise Violation(
-                    "nothing but virtual time",
-                    "the provider uses sockets, processes or threads: hold the laws against it in real time (live=True, --live)",
-                ) from None
-            raise
+    except Exception:
+        if isinstance(loop, VirtualLoop) and loop.left:
+            told = "the provider uses sockets, processes or threads: hold the laws in real time (live=True, --live)"
+            raise Violation("nothing but virtual time", told) from None
+        raise
 
 
 def _written_down(exchange: Exchange) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:

@@ -222,6 +222,15 @@ class Case:
         """Whether there is a vendor's side."""
         return self._far is not None
 
+    def sessions(self) -> int | None:
+        """How many sessions are open at the vendor; None where nobody can tell."""
+        if self._far is None:
+            return None
+        try:
+            return self._far.sessions()
+        except NotApplicable:
+            return None
+
     def can(self, *names: str) -> bool:
         """Whether the provider claims all of these capabilities."""
         found = cast("dict[str, object]", self.provider.get_capabilities())
