@@ -128,19 +128,19 @@ class Service(Generic[In, Out]):
         """From now on this is called with each output, and with the error that ends a connection; None: nobody listens."""
         self._listener = listener
 
-    def begin(self) -> None:
-        """Sees to it that a lost connection is opened anew. If that fails, who listens is told. Raises `ConnectionError` for one
-        that was closed.
+    def begin(self) -> asyncio.Task[ConnectionError | None] | None:
+        """Sees to it that a lost connection is opened anew: the task that does, which results in why it could not; None while
+        connected. If it fails, who listens is told too. Raises `ConnectionError` for one that was closed.
         """
         if not self._open:
             raise _closed()
         if self._link is None and self._opening is None:
             self._opening = asyncio.get_running_loop().create_task(self._attempts(), name="service opening")
+        return self._opening
 
     async def ready(self) -> None:
         """The same, and waits for it. Raises the `ConnectionError` of the last attempt. A cancellation leaves the attempts going."""
-        self.begin()
-        opening = self._opening
+        opening = self.begin()
         if opening is None:
             return
         await asyncio.wait([opening])

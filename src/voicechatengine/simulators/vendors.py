@@ -167,10 +167,38 @@ def _elevenlabs() -> Vendor:
     )
 
 
+def _deepgram() -> Vendor:
+    from voicechatengine.providers.deepgram import (  # noqa: PLC0415 - only when asked for
+        server_handshake,
+        server_listening,
+        server_speech,
+        wire,
+    )
+    from voicechatengine.simulators.responder import reader  # noqa: PLC0415 - likewise
+
+    def dialect(handshake: Handshake, provider: Provider, ids: Ids, faults: Faults) -> ServerDialect:
+        audio, path, query = provider.get_audio_format(), handshake.path, handshake.query
+        expires = faults.expire_after_s
+        if path == wire.LISTEN:
+            return server_listening.FluxServer(ids, query, audio, expires_after_s=expires)
+        aura = path == wire.SPEAK_AURA
+        return server_speech.SpeechServer(ids, query, audio, aura=aura, expires_after_s=expires)
+
+    return Vendor(
+        title="Deepgram",
+        path="",
+        refuse=server_handshake.refuse,
+        rate_limited=server_handshake.rate_limited,
+        dialect=dialect,
+        provider=lambda handshake: reader(),
+    )
+
+
 _VENDORS: Final[dict[str, Callable[[], Vendor]]] = {
     "openai": _openai,
     "xai": _xai,
     "anthropic": _anthropic,
+    "deepgram": _deepgram,
     "elevenlabs": _elevenlabs,
     "speech": _speech,
 }
