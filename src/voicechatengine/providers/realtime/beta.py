@@ -1,22 +1,25 @@
 """The wire as OpenAI had it before it was released: a flat session and older names. Several vendors speak it still.
 
+`BETA` is the whole of it; a vendor that has only some of it takes the tables that it needs.
+
 Sources: the beta types of the `openai` package 3.54.0 (`openai/types/beta/realtime`), read 2026-11-22.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from msgspec import UNSET
 
-from voicechatengine.providers.realtime.differences import Fields, Move, Path
+from voicechatengine.providers.realtime.differences import Differences, Fields, Move, Path
 
-FORMATS: Final[dict[str, str]] = {
-    "audio/pcm": "pcm16",
-    "audio/pcmu": "g711_ulaw",
-    "audio/pcma": "g711_alaw",
+FORMATS: Final[dict[str, Fields]] = {
+    "pcm16": {"type": "audio/pcm", "rate": 24000},
+    "g711_ulaw": {"type": "audio/pcmu"},
+    "g711_alaw": {"type": "audio/pcma"},
 }
+"""Each audio format by its word."""
 
 NAMES: Final[dict[str, str]] = {
     "response.output_text.delta": "response.text.delta",
@@ -29,6 +32,8 @@ NAMES: Final[dict[str, str]] = {
     "conversation.item.done": "",
 }
 
+CONTENTS: Final = {"output_text": "text", "output_audio": "audio"}
+
 
 def _spoken(modalities: list[str]) -> list[str]:
     """Speech always comes with its words."""
@@ -36,23 +41,47 @@ def _spoken(modalities: list[str]) -> list[str]:
 
 
 def _one(modalities: Any) -> Any:
-    if not isinstance(modalities, list):
-        return UNSET
+    """What comes with its words counts once; what is none of these is left to be refused."""
+    known = (
+        isinstance(modalities, list)
+        and bool(modalities)
+        and set(cast("list[Any]", modalities)) <= {"text", "audio"}
+    )
+    if not known:
+        return modalities
     return ["audio"] if "audio" in modalities else ["text"]
 
 
-def formatted(here: Path, there: str, names: Mapping[str, str] = FORMATS) -> Move:
-    """The move of an audio format, whose one rate is known: a word."""
-    back: dict[object, Fields] = {
-        word: {"type": kind, "rate": 24000} if kind == "audio/pcm" else {"type": kind}
-        for kind, word in names.items()
-    }
+def format_word(value: Fields, words: Mapping[str, Fields] = FORMATS) -> Any:
+    """The word for an audio format; UNSET if there is none. A format without a rate is the first of its type."""
+    return next(
+        (word for word, said in words.items() if value in (said, {"type": said["type"]})),
+        UNSET,
+    )
+
+
+def format_of(word: Any, words: Mapping[str, Fields] = FORMATS) -> Any:
+    """The audio format of that word. An unknown one is left to be refused, none said is none."""
+    if word is None:
+        return UNSET
+    known = words.get(word) if isinstance(word, str) else None
+    return {"type": word} if known is None else dict(known)
+
+
+def formatted(here: Path, there: str, words: Mapping[str, Fields] = FORMATS) -> Move:
+    """The move of an audio format that is said as one word."""
     return Move(
         here,
         (there,),
-        lambda value: names.get(value["type"], UNSET),
-        lambda value: back.get(value, UNSET) if isinstance(value, str) else UNSET,
+        lambda value: format_word(value, words),
+        lambda word: format_of(word, words),
+        whole=True,
     )
+
+
+def without(*names: str) -> tuple[Move, ...]:
+    """The fields of a session that a service does not have, so that it does not write them."""
+    return tuple(Move((name,), (name,), lambda value: UNSET) for name in names)
 
 
 MODALITIES: Final = Move(("output_modalities",), ("modalities",), _spoken, _one)
@@ -71,6 +100,7 @@ SESSION: Final[tuple[Move, ...]] = (
     *FLAT,
     formatted(("audio", "input", "format"), "input_audio_format"),
     formatted(("audio", "output", "format"), "output_audio_format"),
+    *without("truncation", "prompt", "include"),
 )
 RESPONSE: Final[tuple[Move, ...]] = (
     MODALITIES,
@@ -78,4 +108,21 @@ RESPONSE: Final[tuple[Move, ...]] = (
     formatted(("audio", "output", "format"), "output_audio_format"),
 )
 REQUEST: Final[tuple[Move, ...]] = (*RESPONSE, Move(("max_output_tokens",), ("max_response_output_tokens",)))
-CONTENTS: Final = {"output_text": "text", "output_audio": "audio"}
+
+BETA: Final = Differences(
+    session=SESSION,
+    request=REQUEST,
+    response=RESPONSE,
+    typed=False,
+    names=NAMES,
+    contents=CONTENTS,
+    modes={
+        "server_vad": ("threshold", "prefix_padding_ms", "silence_duration_ms"),
+        "semantic_vad": ("eagerness",),
+    },
+    transcription_model="whisper-1",
+    images=(),
+    voices=("alloy", "ash", "ballad", "coral", "echo", "sage", "shimmer", "verse"),
+    extras=frozenset({"temperature"}),
+)
+"""The beta as it was: no pictures, eight voices, and a sampling temperature among the vendor's own options."""

@@ -44,13 +44,15 @@ class Move(msgspec.Struct, frozen=True):
     """A field that a vendor has in another place, or in other values: `here` OpenAI's place, `there` the vendor's.
 
     `write` makes the vendor's value, `read` OpenAI's again; UNSET is a value that cannot be said, and is left out. With `there`
-    empty, `write` gives several fields at once, and `read` gets them all.
+    empty, `write` gives several fields at once, and `read` gets them all and takes its own out. `whole`: the value has no parts
+    there that could be named. `write` may raise `MessageError`.
     """
 
     here: Path
     there: Path
     write: Callable[[Any], Any] = same
     read: Callable[[Any], Any] = same
+    whole: bool = False
 
 
 def valued(here: Path, there: Path, values: Mapping[str, Any]) -> Move:
@@ -148,13 +150,16 @@ def to_vendor(fields: Fields, moves: tuple[Move, ...]) -> Fields:
 
 
 def from_vendor(fields: Fields, moves: tuple[Move, ...]) -> Fields:
-    """Fields in the vendor's places, in OpenAI's; the given ones are not altered."""
+    """Fields in the vendor's places, in OpenAI's, but for what cannot be read; the given ones are not altered."""
     moved = copied(fields)
     for move in reversed(moves):
         value: Any = _pop(moved, move.there) if move.there else moved
         if value is UNSET:
             continue
-        value = move.read(value)
+        try:
+            value = move.read(value)
+        except (TypeError, ValueError, KeyError, AttributeError):  # it is not what the vendor documents
+            continue
         if value is not UNSET:
             _put(moved, move.here, value)
     return moved

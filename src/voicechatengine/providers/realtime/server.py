@@ -55,7 +55,7 @@ from voicechatengine.providers.realtime.server_items import Conversation, checke
 from voicechatengine.providers.realtime.server_replies import Replies
 from voicechatengine.providers.realtime.server_response import ServerResponse, Status
 from voicechatengine.providers.realtime.server_session import Refused
-from voicechatengine.providers.realtime.server_words import place, worded
+from voicechatengine.providers.realtime.server_words import place, unworded, worded
 from voicechatengine.session.dialect import Close, Frame, Ids, Outgoing, Restore
 
 SESSION_S: Final = 3_600  # https://platform.openai.com/docs/guides/realtime-conversations: 60 minutes
@@ -483,7 +483,7 @@ class RealtimeServer:
     # ------------------------------------------------------------------ items
 
     def _item_create(self, message: wire.ItemCreate) -> None:
-        item = checked(message.item, self._ids)
+        item = checked(unworded(message.item, self._differences), self._ids)
         previous = message.previous_item_id if isinstance(message.previous_item_id, str) else None
         behind = None if previous is None else self._provider_ids.get(previous, previous)
         meant = meaning(item, Recoder(self._heard, self._audio))

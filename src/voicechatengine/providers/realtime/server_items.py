@@ -247,12 +247,16 @@ def _part(part: objects.Content, recode: Callable[[bytes], bytes]) -> Part:
     return TextPart(words or "", spoken=part.type in ("input_audio", "output_audio"))
 
 
-def items_of(data: list[dict[str, object]], ids: Callable[[str], str]) -> list[objects.Item]:
-    """The items of a response's own input; references to items of the conversation are left out by `type`."""
+def items_of(
+    data: list[dict[str, object]],
+    ids: Callable[[str], str],
+    read: Callable[[objects.Item], objects.Item],
+) -> list[objects.Item]:
+    """The items of a response's own input, each as `read` has it; references to items of the conversation stay what they are."""
     found: list[objects.Item] = []
     for index, entry in enumerate(data):
         try:
-            item = msgspec.convert(entry, objects.Item)
+            item = read(msgspec.convert(entry, objects.Item))
         except msgspec.ValidationError as error:
             raise Refused("invalid_type", str(error), f"response.input[{index}]") from None
         found.append(

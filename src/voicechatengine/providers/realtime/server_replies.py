@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
@@ -30,6 +31,7 @@ from voicechatengine.providers.realtime.differences import Differences
 from voicechatengine.providers.realtime.server_items import Conversation, items_of, meaning
 from voicechatengine.providers.realtime.server_response import Plan, ServerResponse, Status
 from voicechatengine.providers.realtime.server_session import Refused, known_format
+from voicechatengine.providers.realtime.server_words import unworded
 from voicechatengine.session.dialect import Ids
 
 TOKEN: Final = "wire_response_id"  # noqa: S105 - the name of a pair of metadata, by which a reply finds its request
@@ -229,7 +231,7 @@ class Replies:
         heard = known_format(self.session["audio"]["input"]["format"], self._differences.input_formats)
         recode = Recoder(heard or self._differences.input, self._audio)
         found: list[Item] = []
-        for item in items_of(given, self._ids):
+        for item in items_of(given, self._ids, partial(unworded, differences=self._differences)):
             if item.type == "item_reference":
                 item = self._conversation.get(str(item.id), "retrieve")
             meant = meaning(item, recode)

@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from voicechatengine.providers.realtime import wire
+from voicechatengine.providers.realtime import objects, wire
 from voicechatengine.providers.realtime.differences import Differences, Fields, Move, to_vendor
 
 _OBJECTS: Final = ("session", "response")
@@ -34,6 +34,16 @@ def worded(message: wire.Message, differences: Differences) -> bytes | None:
     return msgspec.json.encode(fields)
 
 
+def unworded(item: objects.Item, differences: Differences) -> objects.Item:
+    """An item of a client's with the parts in OpenAI's words."""
+    names = {theirs: ours for ours, theirs in differences.contents.items()}
+    if names and isinstance(item.content, list):
+        for part in item.content:
+            if isinstance(part.type, str):
+                part.type = names.get(part.type, part.type)
+    return item
+
+
 def place(param: str | None, moves: tuple[Move, ...], root: str) -> str | None:
     """Where the vendor has the parameter that OpenAI has at ``root.…``."""
     if param is None or not param.startswith(f"{root}."):
@@ -42,6 +52,6 @@ def place(param: str | None, moves: tuple[Move, ...], root: str) -> str | None:
     for move in moves:
         length = len(move.here)
         if path[:length] == move.here and move.there:
-            path = (*move.there, *path[length:])
+            path = (*move.there, *(() if move.whole else path[length:]))
             break
     return ".".join((root, *path))
