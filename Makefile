@@ -6,7 +6,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: talk test soak lint types tests clean
+.PHONY: talk test matrix soak lint types tests clean
 .DEFAULT_GOAL := test
 
 # Each target below reads its own exit code: no step hides behind a pipe.
@@ -14,6 +14,9 @@ talk: $(VENV)/.talk
 	$(BIN)/voicechat talk --provider local --input examples/question.wav --output answer.wav
 
 test: lint types tests
+
+matrix: $(VENV)/.dev
+	$(BIN)/python -m tests.matrix
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m tests.soak $(SOAK)

@@ -36,9 +36,9 @@ def _no_turns(said: Any) -> Any:
     return None if not isinstance(said, dict) or said.get("type") is None else said
 
 
-def _terms(prompt: str) -> list[str]:
+def _terms(prompt: str | None) -> list[str]:
     """Names and terms, one by one."""
-    return [term.strip() for term in prompt.split(",") if term.strip()][:KEYTERMS]
+    return [] if prompt is None else [term.strip() for term in prompt.split(",") if term.strip()][:KEYTERMS]
 
 
 _HEARD: Final = ("audio", "input", "transcription")
