@@ -1,0 +1,345 @@
+"""Turns where the wire has none: the replies and the user's turns, derived from sound, words and time. Pure; it sends nothing.
+
+The service's output is one continuous stream, silence included, and its transcripts are fragments with times and without ends.
+What is told of them obeys the grammar of responses all the same:
+
+- **A reply begins** with the first sound (a mean level of `SOUND` or more), the first words, or a call of a tool, whichever comes
+  first. Silence between replies is not told.
+- **A reply ends** after `GAP_MS` of silence, counted in the output's own time; pauses that are shorter belong to it. Where no
+  output comes at all, one with sound ends after `STALL_S` (that is a stalled line, not a pause), one without after `GAP_MS`.
+  It waits for calls that are still being made (`hold`). Where there is no sound at all, words that begin `GAP_MS` after the
+  last ones ended belong to the next reply. It is told as completed: why a model stopped speaking the wire does not say.
+- **A reply that is interrupted** is told as interrupted and ended at once. What still comes of it is dropped until the model has
+  been silent for `GAP_MS`, or, once the user has said something since, for `ANSWER_MS`: then it is the answer to that.
+- **A user's turn begins** with the first words of it, at the time that the transcript gives, and **ends** when none came for
+  `GAP_MS`, when the next ones begin `GAP_MS` after the last ended, or when a reply begins after them. Then its words are final.
+  Words that come later but were said before the reply began are added to it, final again: they are no new turn, and interrupt
+  nothing.
+
+The gap is the one that others use for this service (livekit-agents 1.8.9), and the level is below what they take for silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from voicechatengine.audio.convert import audioop, to_pcm16
+from voicechatengine.audio.format import AudioFormat
+from voicechatengine.events import (
+    AudioChunk,
+    Event,
+    InputTranscript,
+    Interrupted,
+    ItemAdded,
+    ResponseCompleted,
+    ResponseStarted,
+    SpeechStarted,
+    SpeechStopped,
+    TextChunk,
+    ToolCall,
+    Usage,
+)
+from voicechatengine.messages import Role
+from voicechatengine.session.dialect import Ids, Outgoing
+
+Output: TypeAlias = Event | Outgoing
+Status = Literal["completed", "interrupted", "failed", "incomplete"]
+
+GAP_MS: Final = 800.0
+ANSWER_MS: Final = 300.0
+STALL_S: Final = 2.0
+UNWANTED_S: Final = 5.0  # in which a reply begins that was not wanted any more before it did
+SOUND: Final = 20  # root mean square of PCM16: 0.0006 of full scale
+SLICE_MS: Final = 100.0  # a longer stretch of output is looked at in such pieces
+
+_S: Final = 1000.0
+
+
+class Reply(msgspec.Struct):
+    """A reply that runs. `begun_ms` is where in the output it began; `due` when it ends if nothing more comes of it."""
+
+    id: str
+    item_id: str
+    begun_ms: float
+    due: float
+    size: int = 0  # bytes of audio that were told
+    sound: bool = False
+    said: bool = False  # it has words
+    words_end: float | None = None
+    calls: int = 0
+    holds: set[str] = msgspec.field(default_factory=set[str])
+    usage: Usage | None = None
+
+
+class Turn(msgspec.Struct):
+    """A turn of the user's. `previous` is the item before it, `end_ms` where its last words end."""
+
+    item_id: str
+    previous: str | None
+    text: str = ""
+    end_ms: float = 0.0
+    due: float = 0.0
+
+
+class Turns:
+    """The turns of one connection. `place` makes of a time on the session's timeline one in the user's audio, both in ms; None
+    where it cannot be told.
+    """
+
+    def __init__(self, ids: Ids, form: AudioFormat, place: Callable[[float], float | None]) -> None:
+        self._ids = ids
+        self._form = form
+        self._place = place
+        self._slice = form.size_of(SLICE_MS)
+        self._carry = b""
+        self._last_item: str | None = None
+        self.reply: Reply | None = None
+        self._position = 0.0  # ms of output that came
+        self._quiet = 0.0  # ms of silence at its end
+        self._reply_begun: float | None = None  # where the last reply began
+        self._muted: float | None = None  # what comes is not told; when that ends if nothing comes
+        self._spoken_since = False  # the user, since then
+        self._unwanted: float | None = None  # the next reply is not wanted; until when that holds
+        self._turn: Turn | None = None
+        self._last_turn: Turn | None = None
+
+    @property
+    def listening(self) -> bool:
+        """Whether the user is saying something."""
+        return self._turn is not None
+
+    # -- the model
+
+    def audio(self, audio: bytes, now: float, out: list[Output]) -> None:
+        """More output, in order; a part of a sample waits for its rest."""
+        if self._carry:
+            audio, self._carry = self._carry + audio, b""
+        rest = len(audio) % self._form.block_bytes
+        if rest:
+            audio, self._carry = audio[:-rest], audio[-rest:]
+        if len(audio) <= 2 * self._slice:
+            if audio:
+                self._hear(audio, now, out)
+            return
+        for start in range(0, len(audio), self._slice):
+            self._hear(audio[start : start + self._slice], now, out)
+
+    def _hear(self, audio: bytes, now: float, out: list[Output]) -> None:
+        begun = self._position
+        length = self._form.duration_ms(len(audio))
+        self._position += length
+        if audioop.rms(to_pcm16(audio, self._form), 2) < SOUND:
+            self._quiet += length
+            self._silence(audio, now, out)
+            return
+        self._quiet = 0.0
+        if self._muted is not None:
+            self._muted = now + STALL_S
+            return
+        reply = self.reply or self._begin(begun, now, out)
+        if reply is not None:
+            reply.sound = True
+            reply.due = now + STALL_S
+            self._tell(reply, audio, out)
+
+    def _silence(self, audio: bytes, now: float, out: list[Output]) -> None:
+        if self._muted is not None:
+            enough = ANSWER_MS if self._spoken_since else GAP_MS
+            self._muted = None if self._quiet >= enough else now + STALL_S
+        reply = self.reply
+        if reply is None or not reply.sound:
+            return
+        if self._quiet < GAP_MS:
+            self._tell(reply, audio, out)
+        elif reply.holds:
+            reply.due = now
+        else:
+            self.end(out)
+
+    def _tell(self, reply: Reply, audio: bytes, out: list[Output]) -> None:
+        reply.size += len(audio)
+        out.append(AudioChunk(audio, None, reply.id, reply.item_id))
+
+    def words(
+        self, delta: str, start_ms: float | None, end_ms: float | None, now: float, out: list[Output]
+    ) -> None:
+        """More of the model's words."""
+        if not delta:
+            return
+        if self._muted is not None:
+            self._muted = now + STALL_S
+            return
+        reply = self.reply
+        if (
+            reply is not None
+            and not reply.sound
+            and not reply.holds
+            and start_ms is not None
+            and reply.words_end is not None
+            and start_ms - reply.words_end >= GAP_MS
+        ):
+            self.end(out)
+            reply = None
+        reply = reply or self._begin(self._position if start_ms is None else start_ms, now, out)
+        if reply is None:
+            return
+        reply.said = True
+        reply.words_end = end_ms if end_ms is not None else reply.words_end
+        reply.due = now + (STALL_S if reply.sound else GAP_MS / _S)
+        start = None if start_ms is None else max(0.0, start_ms - reply.begun_ms)
+        out.append(TextChunk(delta, True, reply.id, reply.item_id, start))
+
+    def call(self, call: ToolCall, now: float, out: list[Output], *, hold: str | None = None) -> None:
+        """The model calls a tool, in the reply that runs or in one of its own; `hold` keeps that open until `whole`."""
+        reply = self.reply or self._open(self._position, now, out)
+        reply.calls += 1
+        reply.due = now + GAP_MS / _S
+        if hold is not None:
+            reply.holds.add(hold)
+        out.append(msgspec.structs.replace(call, response_id=reply.id))
+
+    def whole(self, hold: str, usage: Usage | None) -> bool:
+        """All calls of this name are made, at this cost; whether a reply takes it over."""
+        reply = self.reply
+        if reply is None or hold not in reply.holds:
+            return False
+        reply.holds.discard(hold)
+        if usage is not None:
+            reply.usage = usage if reply.usage is None else reply.usage + usage
+        return True
+
+    def answered(self, out: list[Output]) -> None:
+        """Results go to the model: what comes of them is another reply than one that did nothing but call."""
+        reply = self.reply
+        if reply is not None and reply.calls and not (reply.sound or reply.said or reply.holds):
+            self.end(out)
+
+    def interrupt(self, now: float, out: list[Output], *, awaited: bool) -> bool:
+        """Stops the reply that runs, for the listener; where one is only `awaited`, it is stopped when it begins. Whether anything
+        was.
+        """
+        reply = self.reply
+        if reply is None:
+            if awaited:
+                self._unwanted = now + UNWANTED_S
+            return awaited
+        if reply.sound or reply.said:
+            self._mute(now)
+        elif awaited:
+            self._unwanted = now + UNWANTED_S
+        self._cut(reply, out, "client_cancelled")
+        return True
+
+    def forgive(self) -> None:
+        """A reply is wanted again."""
+        self._unwanted = None
+
+    def _mute(self, now: float) -> None:
+        self._muted = now + STALL_S
+        self._spoken_since = self.listening  # then what comes next answers that
+
+    def _cut(self, reply: Reply, out: list[Output], reason: str) -> None:
+        out.append(Interrupted(reply.id, reply.item_id, self._form.duration_ms(reply.size)))
+        self.end(out, "interrupted", reason)
+
+    def _begin(self, begun_ms: float, now: float, out: list[Output]) -> Reply | None:
+        """The model begins to speak. None if nobody wants to hear it any more."""
+        unwanted, self._unwanted = self._unwanted, None
+        reply = self._open(begun_ms, now, out)
+        if unwanted is not None and now < unwanted:
+            self._mute(now)
+            self._cut(reply, out, "client_cancelled")
+            return None
+        return reply
+
+    def _open(self, begun_ms: float, now: float, out: list[Output]) -> Reply:
+        turn = self._turn
+        if turn is not None and turn.end_ms <= begun_ms:
+            self._finish(turn, out)
+        reply = self.reply = Reply(self._ids("resp"), self._ids("item"), begun_ms, now + GAP_MS / _S)
+        self._reply_begun = begun_ms
+        out.append(ResponseStarted(reply.id))
+        self.announce(reply.item_id, "assistant", out)
+        return reply
+
+    def end(self, out: list[Output], status: Status = "completed", reason: str | None = None) -> None:
+        """The reply is over."""
+        reply, self.reply = self.reply, None
+        if reply is not None:
+            out.append(ResponseCompleted(reply.id, status, reason, usage=reply.usage, tool_calls=reply.calls))
+
+    def announce(self, item_id: str, role: Role, out: list[Output]) -> None:
+        """An item takes its place behind the last one."""
+        previous, self._last_item = self._last_item, item_id
+        out.append(ItemAdded(item_id, role, previous))
+
+    # -- the user
+
+    def heard(
+        self, delta: str, start_ms: float | None, end_ms: float | None, now: float, out: list[Output]
+    ) -> None:
+        """More of the user's words."""
+        if not delta:
+            return
+        self._spoken_since = True
+        self._unwanted = None
+        turn = self._turn
+        start = (0.0 if turn is None else turn.end_ms) if start_ms is None else start_ms
+        if turn is not None and start - turn.end_ms >= GAP_MS:
+            self._finish(turn, out)
+            turn = None
+        if turn is None and self._is_late(start_ms):
+            assert self._last_turn is not None
+            last = self._last_turn
+            last.text += delta
+            out.append(InputTranscript(last.text.strip(), final=True, item_id=last.item_id))
+            return
+        if turn is None:
+            turn = self._turn = Turn(self._ids("item"), self._last_item)
+            self._last_item = turn.item_id
+            out.append(SpeechStarted(None if start_ms is None else self._place(start_ms), turn.item_id))
+        turn.text += delta
+        turn.end_ms = max(turn.end_ms, start, end_ms or 0.0)
+        turn.due = now + GAP_MS / _S
+        out.append(InputTranscript(turn.text.lstrip(), final=False, item_id=turn.item_id))
+
+    def _is_late(self, start_ms: float | None) -> bool:
+        """Whether words that come now were said before the reply that followed the last turn."""
+        return (
+            start_ms is not None
+            and self._last_turn is not None
+            and self._reply_begun is not None
+            and self._last_turn.end_ms <= self._reply_begun
+            and start_ms < self._reply_begun
+        )
+
+    def _finish(self, turn: Turn, out: list[Output]) -> None:
+        self._turn, self._last_turn = None, turn
+        out.append(SpeechStopped(self._place(turn.end_ms), turn.item_id))
+        out.append(ItemAdded(turn.item_id, "user", turn.previous, "speech"))
+        out.append(InputTranscript(turn.text.strip(), final=True, item_id=turn.item_id))
+
+    # -- time
+
+    def deadline(self) -> float | None:
+        """When `expired` is to be called."""
+        times = [self._muted, self._turn.due if self._turn is not None else None]
+        if self.reply is not None and not self.reply.holds:
+            times.append(self.reply.due)
+        return min((each for each in times if each is not None), default=None)
+
+    def expired(self, now: float, out: list[Output]) -> None:
+        """Time has passed, and nothing came."""
+        if self._muted is not None and self._muted <= now:
+            self._muted = None
+        if self._turn is not None and self._turn.due <= now:
+            self._finish(self._turn, out)
+        if self.reply is not None and not self.reply.holds and self.reply.due <= now:
+            self.end(out)
+
+    def close(self, out: list[Output]) -> None:
+        """The connection is over."""
+        self.end(out, "failed", "connection_lost")
