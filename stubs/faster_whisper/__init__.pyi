@@ -4,7 +4,7 @@ from collections.abc import Iterable
 import numpy as np
 import numpy.typing as npt
 
-class Segment:
+class _Segment:
     text: str
 
 class WhisperModel:
@@ -17,4 +17,4 @@ class WhisperModel:
         language: str | None = None,
         *,
         initial_prompt: str | None = None,
-    ) -> tuple[Iterable[Segment], object]: ...
+    ) -> tuple[Iterable[_Segment], object]: ...

@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Final
 
 from voicechatengine.audio.format import AudioFormat
-from voicechatengine.errors import ProviderError
+from voicechatengine.errors import MessageError, ProviderError
 from voicechatengine.providers.cascade.parts import Heard
 from voicechatengine.providers.local.extra import missing
 
@@ -85,7 +85,14 @@ def _faster_whisper(model: str) -> Transcribe:
 
     def transcribe(pcm: bytes, language: str | None, prompt: str | None) -> str:
         samples = np.array(array("h", pcm), np.float32) / np.float32(FULL_SCALE)
-        segments, _ = loaded.transcribe(samples, language=language, initial_prompt=prompt)
+        try:
+            segments, _ = loaded.transcribe(samples, language=language, initial_prompt=prompt)
+        except ValueError as error:
+            raise MessageError(
+                f"Whisper cannot transcribe this language: {error}",
+                field="language",
+                cure="give a code such as en or pt, or None to have it found out",
+            ) from None
         return "".join(segment.text for segment in segments)
 
     return transcribe
