@@ -510,7 +510,7 @@ async def test_a_change_of_the_session_is_kept_for_the_next_connection():
     assert len(base64.b64decode(frames[1]["audio"])) == 5 * len(
         SECOND
     )  # push to talk: all of it may be speech
-    assert provider.get_capabilities() == {"text_input": True}
+    assert provider.get_capabilities() == {"text_input": True, "item_deletion": True}
     await provider.disconnect()
 
 

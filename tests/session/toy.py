@@ -33,7 +33,7 @@ from voicechatengine.messages import (
     ResponseCreate,
     SessionUpdate,
 )
-from voicechatengine.session.connection import Vendor
+from voicechatengine.session.vendor import Vendor
 from voicechatengine.session.dialect import Close, Endpoint, Frame, Ids, Outgoing, Restore
 from voicechatengine.session.runtime import Runtime
 from voicechatengine.session.transport import Connector, MemoryTransport, Transport, memory_pair
@@ -114,7 +114,7 @@ def check(options: Options) -> None:
 
 
 def capabilities(config: ProviderConfig, options: Options) -> Capabilities:
-    return {"text_input": True}
+    return {"text_input": True, "item_deletion": True}
 
 
 TOY: Vendor[ProviderConfig] = Vendor(

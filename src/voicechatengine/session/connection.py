@@ -7,43 +7,25 @@ nothing of reconnection.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
 import msgspec
 
-from voicechatengine.audio.format import AudioFormat
-from voicechatengine.capabilities import Capabilities
 from voicechatengine.errors import ConnectionError, DeadlineError, ProtocolError, redact
 from voicechatengine.events import ErrorInfo, Event, SessionCreated
 from voicechatengine.failures import connection_error_of
-from voicechatengine.messages import Command, Options
+from voicechatengine.messages import Command
 from voicechatengine.provider import ProviderConfig
-from voicechatengine.session.dialect import ClientDialect, Close, Endpoint, Ids, Restore
+from voicechatengine.session.dialect import ClientDialect, Close, Ids, Restore
 from voicechatengine.session.link import Link
 from voicechatengine.session.transport import Connector
+from voicechatengine.session.vendor import Vendor
 
 C = TypeVar("C", bound=ProviderConfig)
 
 _LATE: Final = Close(1002, "no session in time")
-
-
-@dataclass(frozen=True)
-class Vendor(Generic[C]):
-    """What the runtime must know of a vendor, all of it pure: where to connect, how to talk, and what it can do.
-
-    `check` raises `MessageError` for options that the vendor does not have. `prepare` gets what a connection needs first, a fresh
-    token say, and gives the config with it; it is called before each connection, within ``timeouts.connect``.
-    """
-
-    name: str
-    endpoint: Callable[[C, Restore], Endpoint]
-    dialect: Callable[[C, Restore, Ids], ClientDialect]
-    capabilities: Callable[[C, Options], Capabilities]
-    audio_format: Callable[[Options], AudioFormat]
-    check: Callable[[Options], object]
-    prepare: Callable[[C], Awaitable[C]] | None = None
 
 
 @dataclass(frozen=True)
@@ -93,6 +75,7 @@ class Connection(Generic[C]):
             )
         except ConnectionError as error:
             return error
+        self._dialect = dialect  # what it knows counts once the vendor has answered the call
         self.link = Link(dialect, transport, around.clock, self._take)
         timer = asyncio.get_running_loop().call_later(timeouts.session, self._too_late, self.link)
         try:

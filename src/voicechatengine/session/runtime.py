@@ -58,7 +58,7 @@ from voicechatengine.messages import (
 from voicechatengine.provider import EventHandler, ProviderConfig, SessionOptions, session_options
 from voicechatengine.session.backoff import Backoff
 from voicechatengine.session.clock import loop_clock
-from voicechatengine.session.connection import Connection, Surroundings, Vendor
+from voicechatengine.session.connection import Connection, Surroundings
 from voicechatengine.session.dialect import Close, Endpoint, Restore
 from voicechatengine.session.handover import HandOver
 from voicechatengine.session.held import Held
@@ -67,6 +67,7 @@ from voicechatengine.session.link import Link
 from voicechatengine.session.outage import Outage, take_stock
 from voicechatengine.session.transport import Connector, Transport
 from voicechatengine.session.utterance import Utterance
+from voicechatengine.session.vendor import Vendor
 
 log: logging.Logger = logging.getLogger("voicechatengine")
 
@@ -243,9 +244,13 @@ class Runtime(Generic[C]):
             self._set_options(self._options.merged(message.options))
 
     def _is_retold(self, item_id: str) -> bool:
-        """Whether this session knows an item from its history only: as words, without the sound that could be cut."""
+        """Whether this session knows an item from its history only: as words, without the sound that could be cut. What no
+        vendor can be told to forget is corrected here alone.
+        """
         current = self._current
-        return current is not None and any(item.id == item_id for item in current.restore.history)
+        if current is None or not self.get_capabilities().get("item_deletion"):
+            return False
+        return any(item.id == item_id for item in current.restore.history)
 
     def _retell(self, link: Link[Command, Event], message: ItemTruncate) -> None:
         """Corrects an item of an earlier session to what was heard: it is taken out, and put in its place with fewer words."""
@@ -321,6 +326,8 @@ class Runtime(Generic[C]):
                 if self._state is ConnectionState.CONNECTED:
                     backoff.dropped(now)
                     restore = self._begin_outage(last).restore
+                else:  # a handle that the vendor refused is not tried again
+                    restore = msgspec.structs.replace(restore, handle=last.snapshot().handle)
                 wait = cause.retry_after or 0.0 if isinstance(cause, RateLimitError) else 0.0
                 fatal = self._fatal is not None or isinstance(cause, AuthenticationError)
                 delay = None if fatal else backoff.next_delay(now, wait)
