@@ -33,10 +33,10 @@ from voicechatengine.messages import (
     ResponseCreate,
     SessionUpdate,
 )
-from voicechatengine.session.vendor import Vendor
 from voicechatengine.session.dialect import Close, Endpoint, Frame, Ids, Outgoing, Restore
 from voicechatengine.session.runtime import Runtime
 from voicechatengine.session.transport import Connector, MemoryTransport, Transport, memory_pair
+from voicechatengine.session.vendor import Vendor
 
 FORMAT = AudioFormat(sample_rate=8_000)
 EVENTS: dict[str, type[Event]] = {

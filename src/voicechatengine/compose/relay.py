@@ -570,7 +570,7 @@ class Relay:
         later = changes(self._comparable(line, told), told) if told or line.history else []
         line.names.restore(told)
         ledger.go_on(outage)
-        first: list[Command] = [*later, *outage.commands(resumed=False)]
+        first: list[Command] = [*later, *outage.commands()]
         if outage.reply is not None and any(_is_request(held) for held, _ in self._held):
             first.pop()  # the application has asked again itself
         # What an earlier provider was to be told again and was not is in this outage too.
