@@ -70,6 +70,14 @@ def test_without_a_key_the_vendors_own_host_is_not_asked(monkeypatch):
     assert ElevenLabsConfig(url="ws://localhost:1").listen_endpoint(None).headers == {}
 
 
+def test_the_variables_key_goes_to_the_vendors_own_hosts_alone(monkeypatch):
+    monkeypatch.setenv("ELEVENLABS_API_KEY", "from-the-environment")
+    own = ElevenLabsConfig(url="https://api.us.elevenlabs.io")
+    assert own.speak_endpoint(None, None).headers == {"xi-api-key": "from-the-environment"}
+    for url in ("wss://elevenlabs.io.example.com", "wss://notelevenlabs.io"):
+        assert ElevenLabsConfig(url=url).speak_endpoint(None, None).headers == {}
+
+
 @pytest.mark.parametrize(
     ("given", "field"),
     [

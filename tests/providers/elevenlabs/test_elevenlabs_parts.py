@@ -22,7 +22,7 @@ from voicechatengine.errors import (
 )
 from voicechatengine.events import Usage
 from voicechatengine.provider import Timeouts
-from voicechatengine.providers.cascade.parts import Heard, SpeechToText, TextToSpeech
+from voicechatengine.providers.cascade.parts import Heard
 from voicechatengine.providers.elevenlabs import ElevenLabsRecogniser, ElevenLabsSpeech
 from voicechatengine.providers.mock import MockConfig, MockProvider, MockReply
 from voicechatengine.session.dialect import Close, Endpoint
@@ -74,7 +74,8 @@ async def test_utterances_become_words_on_one_connection():
     assert connection.ended == Close(1000)
 
 
-async def test_partial_transcripts_are_words_so_far():
+async def test_partial_transcripts_are_words_so_far(caplog):
+    caplog.set_level(logging.INFO, "voicechatengine")
     ours, theirs = memory_pair()
 
     async def connect(endpoint: Endpoint) -> Transport:
@@ -90,6 +91,7 @@ async def test_partial_transcripts_are_words_so_far():
         await part.open()
         listening = group.create_task(heard(part, spoken(1.0)))
         await asyncio.sleep(0.5)
+        await tell("warning", warning="slow today")
         await tell("partial_transcript", text="Hel")
         await tell("partial_transcript", text="Hello")
         await asyncio.sleep(1.0)
@@ -97,6 +99,7 @@ async def test_partial_transcripts_are_words_so_far():
         assert [one.text for one in await listening] == ["Hel", "Hello", "Hello."]
         await part.close()
         await reading
+    assert "slow today" in caplog.text
 
 
 async def test_silence_is_no_words():
@@ -346,8 +349,6 @@ async def test_a_change_of_voice_that_is_given_up_is_made_by_the_next_sentence()
         assert await said(part, "Hi.")
 
 
-def test_the_parts_are_parts():
-    ear: SpeechToText = ElevenLabsRecogniser(configured(input_format=FORM))
-    part: TextToSpeech = ElevenLabsSpeech(configured())
-    assert ear.format == FORM
-    assert part.format == AudioFormat()
+def test_a_part_has_the_format_that_was_configured():
+    assert ElevenLabsRecogniser(configured(input_format=FORM)).format == FORM
+    assert ElevenLabsSpeech(configured()).format == AudioFormat()

@@ -92,6 +92,7 @@ def failure(outputs: Sequence[object]) -> tuple[str, Close]:
         (SPEAK, {"output_format": "mp3_44100_128"}, 400, "invalid_parameters"),
         (SPEAK, {"inactivity_timeout": "500"}, 400, "invalid_parameters"),
         (SPEAK, {"seed": "x"}, 400, "invalid_parameters"),
+        (SPEAK, {"apply_text_normalization": "perhaps"}, 400, "invalid_parameters"),
     ],
 )
 def test_a_handshake_that_does_not_fit_is_refused(path, query, status, code):

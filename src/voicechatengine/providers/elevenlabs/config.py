@@ -42,8 +42,8 @@ _SCHEMES: Final = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 class ElevenLabsConfig:
     """ElevenLabs as ears and voice of a cascade; one configuration serves both parts.
 
-    `api_key` falls back to ``ELEVENLABS_API_KEY``; it is required for ElevenLabs' own host. `url` is another server: a base
-    such as ``ws://localhost:8080``. `voice` and `language` (ISO 639, None: the service finds out) hold where the session says
+    `api_key` falls back to ``ELEVENLABS_API_KEY`` for ElevenLabs' own hosts, which require one. `url` is another server: a base
+    such as ``wss://api.us.elevenlabs.io`` or ``ws://localhost:8080``. `voice` and `language` (ISO 639, None: the service finds out) hold where the session says
     nothing. `input_format` is what is heard, `output_format` what is spoken: PCM16 of 8, 16, 22.05, 24, 44.1 or 48 kHz, or G.711
     at 8 kHz, mono. `voice_settings` are stability, similarity_boost, style, use_speaker_boost and speed; `listen` and `speak`
     are other query parameters of the two services, such as ``{"keyterms": ["Wieliczka"]}``. Raises `MessageError` naming a
@@ -66,9 +66,9 @@ class ElevenLabsConfig:
     retry: Retry = Retry()
 
     def __post_init__(self) -> None:
-        if self.api_key is None:
-            object.__setattr__(self, "api_key", os.environ.get(KEY_VARIABLE) or None)
         _address(self.url, "")
+        if self.api_key is None and _own(self.url):
+            object.__setattr__(self, "api_key", os.environ.get(KEY_VARIABLE) or None)
         for name in ("listen_model", "speak_model", "voice"):
             if not getattr(self, name):
                 raise MessageError(f"{name} is empty", field=name, cure="name one")
@@ -85,7 +85,7 @@ class ElevenLabsConfig:
         _check("speak", self.speak, SPEAK)
 
     def listen_endpoint(self, language: str | None) -> Endpoint:
-        """Where speech is recognised. Raises `AuthenticationError` for ElevenLabs' own host without a key."""
+        """Where speech is recognised. Raises `AuthenticationError` for ElevenLabs' own hosts without a key."""
         query = [
             ("model_id", self.listen_model),
             ("audio_format", _format_name(self.input_format, INPUT, "input_format")),
@@ -96,7 +96,7 @@ class ElevenLabsConfig:
         return Endpoint(_address(self.url, LISTEN_PATH, query), self._headers())
 
     def speak_endpoint(self, voice: str | None, language: str | None) -> Endpoint:
-        """Where sentences are spoken. Raises `AuthenticationError` for ElevenLabs' own host without a key."""
+        """Where sentences are spoken. Raises `AuthenticationError` for ElevenLabs' own hosts without a key."""
         query = [
             ("model_id", self.speak_model),
             ("output_format", _format_name(self.output_format, OUTPUT, "output_format")),
@@ -109,7 +109,7 @@ class ElevenLabsConfig:
         return Endpoint(_address(self.url, path, query), self._headers())
 
     def _headers(self) -> dict[str, str]:
-        if not self.api_key and urlsplit(self.url).hostname == urlsplit(URL).hostname:
+        if not self.api_key and _own(self.url):
             raise AuthenticationError(
                 "no API key is set", cure=f"set {KEY_VARIABLE}, or pass api_key= to ElevenLabsConfig"
             )
@@ -134,6 +134,11 @@ def _address(base: str, path: str, query: list[tuple[str, str]] | None = None) -
     return urlunsplit(
         (_SCHEMES[parts.scheme], parts.netloc, whole, urlencode(query or [], quote_via=quote), "")
     )
+
+
+def _own(url: str) -> bool:
+    """Whether a url leads to ElevenLabs itself, in whatever region: to others the variable's key does not go."""
+    return f".{urlsplit(url).hostname}".endswith(".elevenlabs.io")
 
 
 def _language(language: str | None) -> list[tuple[str, str]]:
