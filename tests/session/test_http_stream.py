@@ -13,8 +13,9 @@ from voicechatengine.errors import ConnectionError, DeadlineError, ProtocolError
 from voicechatengine.provider import Retry
 from voicechatengine.session.backoff import Backoff
 from voicechatengine.session.clock import loop_clock
+from voicechatengine.session.fold import events
 from voicechatengine.session.http import CUT, HttpAnswer, HttpRequest, MemoryAnswer, MemoryHttp
-from voicechatengine.session.http_stream import events, stream
+from voicechatengine.session.http_stream import stream
 
 ASKED = HttpRequest("http://here/v1?key=secret", b"{}", {"x-api-key": "secret"})
 

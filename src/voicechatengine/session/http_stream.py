@@ -6,49 +6,19 @@ What the bytes mean is the business of a `Fold`, which is pure; here are the wai
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from typing import Final, Protocol, TypeAlias, TypeVar
+from typing import Final, TypeVar
 
 from voicechatengine.errors import ConnectionError, DeadlineError, ProviderError
 from voicechatengine.session.backoff import Backoff
+from voicechatengine.session.fold import Reading
 from voicechatengine.session.http import CUT, Http, HttpRequest
 from voicechatengine.session.refusal import MAX_ERROR_BODY, OK, SERVER_ERROR, refused
 
 LINGER_S: Final = 0.25  # for the end of an answer that has said all: its connection can then be used again
 
 T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
-
-
-class Fold(Protocol[T_co]):
-    """**Protocol:** makes outputs of the bytes of one answer, wherever they are cut."""
-
-    @property
-    def done(self) -> bool:
-        """Whether the answer has said all that it has to say."""
-        ...
-
-    def feed(self, data: bytes, /) -> Iterator[T_co]:
-        """More bytes, and what they give; used up before the next call. Raises `ProviderError` at the place of a fault."""
-        ...
-
-    def end(self) -> Iterator[T_co]:
-        """There are no more bytes, and it was not `done`: what is left to give. Raises `ConnectionError` if something lacks."""
-        ...
-
-
-Reading: TypeAlias = Callable[[str], Fold[T] | None]
-"""What reads an answer of this content type (in lower case, with its parameters); None: nothing can. May raise."""
-
-
-def events(fold: Callable[[], Fold[T]]) -> Reading[T]:
-    """Reads server-sent events, and nothing else, by `fold`."""
-
-    def reading(content_type: str) -> Fold[T] | None:
-        return fold() if content_type.startswith("text/event-stream") else None
-
-    return reading
 
 
 async def stream(

@@ -14,8 +14,9 @@ from voicechatengine.providers.anthropic.wire import encode
 from voicechatengine.providers.cascade.parts import ModelOutput, Request
 from voicechatengine.session.backoff import Backoff
 from voicechatengine.session.clock import loop_clock
+from voicechatengine.session.fold import events
 from voicechatengine.session.http import Http, HttpRequest
-from voicechatengine.session.http_stream import events, stream
+from voicechatengine.session.http_stream import stream
 
 
 class AnthropicModel:

@@ -1,4 +1,4 @@
-"""Reads the stream of a reply: bytes in, words, calls and the end out. Pure; it is a `session.http_stream.Fold`.
+"""Reads the stream of a reply: bytes in, words, calls and the end out. Pure; it is a `session.fold.Fold`.
 
 Source: https://platform.claude.com/docs/en/build-with-claude/streaming (read 2026-11-22).
 """

@@ -1,4 +1,4 @@
-"""Reads the stream of a chat endpoint: bytes in, words, calls and the end out. Pure; it is a `session.http_stream.Fold`."""
+"""Reads the stream of a chat endpoint: bytes in, words, calls and the end out. Pure; it is a `session.fold.Fold`."""
 
 from __future__ import annotations
 

@@ -17,8 +17,9 @@ from voicechatengine.providers.speech.transcript import transcript
 from voicechatengine.providers.speech.wire import MAX_FILE, SHORTEST_MS
 from voicechatengine.session.backoff import Backoff
 from voicechatengine.session.clock import loop_clock
+from voicechatengine.session.fold import Reading
 from voicechatengine.session.http import Http, HttpRequest
-from voicechatengine.session.http_stream import Reading, stream
+from voicechatengine.session.http_stream import stream
 
 FORMAT: Final = AudioFormat(sample_rate=16_000)  # what these models work with: more would only be more bytes
 WAV_HEADER: Final = 44

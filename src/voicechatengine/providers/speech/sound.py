@@ -1,4 +1,4 @@
-"""Reads the answer of a speech endpoint: bytes in, whole samples out. Pure; each is a `session.http_stream.Fold`.
+"""Reads the answer of a speech endpoint: bytes in, whole samples out. Pure; each is a `session.fold.Fold`.
 
 PCM was asked for. Some servers answer with WAV all the same, whose samples are read; any other sound is one clear error. What a
 server says of its sample rate (in the content type, in a WAV's header) is compared with what was configured.
@@ -18,7 +18,7 @@ from voicechatengine.audio.wav import wav_start
 from voicechatengine.errors import AudioError, ProtocolError
 from voicechatengine.providers.speech import wire
 from voicechatengine.providers.speech.transcript import broken_off, read
-from voicechatengine.session.http_stream import Fold, Reading
+from voicechatengine.session.fold import Fold, Reading
 from voicechatengine.session.sse import SseParser
 
 MAX_HEADER: Final = 64 * 2**10  # bytes of a WAV before its samples

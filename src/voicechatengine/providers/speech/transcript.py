@@ -1,4 +1,4 @@
-"""Reads the answer of a transcription endpoint: bytes in, the words so far out. Pure; each is a `session.http_stream.Fold`.
+"""Reads the answer of a transcription endpoint: bytes in, the words so far out. Pure; each is a `session.fold.Fold`.
 
 What a server answers with is known by the content type: a stream of events, or one JSON object for those that do not stream.
 """
@@ -14,8 +14,8 @@ from voicechatengine.errors import ConnectionError, ProtocolError
 from voicechatengine.events import Usage
 from voicechatengine.providers.cascade.parts import Heard
 from voicechatengine.providers.speech import wire
+from voicechatengine.session.fold import Fold
 from voicechatengine.session.http import CUT
-from voicechatengine.session.http_stream import Fold
 from voicechatengine.session.refusal import SERVER_ERROR, explain, of_status
 from voicechatengine.session.sse import SseParser
 
