@@ -65,6 +65,7 @@ if TYPE_CHECKING:
     from voicechatengine.providers.anthropic import AnthropicConfig, AnthropicProvider
     from voicechatengine.providers.mock import MockConfig, MockProvider
     from voicechatengine.providers.openai import OpenAIConfig, OpenAIProvider
+    from voicechatengine.providers.openai_live import OpenAILiveConfig, OpenAILiveProvider
     from voicechatengine.providers.xai import XAIConfig, XAIProvider
 
 _LAZY = {
@@ -82,6 +83,8 @@ _LAZY = {
     "MockConfig": "voicechatengine.providers.mock",
     "OpenAIProvider": "voicechatengine.providers.openai",
     "OpenAIConfig": "voicechatengine.providers.openai",
+    "OpenAILiveProvider": "voicechatengine.providers.openai_live",
+    "OpenAILiveConfig": "voicechatengine.providers.openai_live",
     "XAIProvider": "voicechatengine.providers.xai",
     "XAIConfig": "voicechatengine.providers.xai",
 }
@@ -124,6 +127,8 @@ __all__ = [
     "MockConfig",
     "MockProvider",
     "OpenAIConfig",
+    "OpenAILiveConfig",
+    "OpenAILiveProvider",
     "OpenAIProvider",
     "Options",
     "ProtocolError",

@@ -31,6 +31,7 @@ class Entry(NamedTuple):
 
 PROVIDERS: Final[dict[str, Entry]] = {
     "openai": Entry("voicechatengine.providers.openai", "OpenAIConfig", "OpenAIProvider"),
+    "openai-live": Entry("voicechatengine.providers.openai_live", "OpenAILiveConfig", "OpenAILiveProvider"),
     "xai": Entry("voicechatengine.providers.xai", "XAIConfig", "XAIProvider"),
     "anthropic": Entry(
         "voicechatengine.providers.anthropic",

@@ -93,6 +93,28 @@ def _openai() -> Vendor:
     return _realtime("OpenAI", OPENAI)
 
 
+def _openai_live() -> Vendor:
+    from voicechatengine.providers.openai_live import server, server_checks  # noqa: PLC0415 - only when asked for
+    from voicechatengine.providers.openai_live.config import PATH  # noqa: PLC0415 - likewise
+
+    def dialect(handshake: Handshake, provider: Provider, ids: Ids, faults: Faults) -> ServerDialect:
+        return server.OpenAILiveServer(
+            ids,
+            audio=provider.get_audio_format(),
+            detects_turns=bool(provider.get_capabilities().get("turn_detection")),
+            expires_after_s=server.SESSION_S if faults.expire_after_s is None else faults.expire_after_s,
+            rate_limited=faults.rate_limit_responses,
+        )
+
+    return Vendor(
+        title="OpenAI Live",
+        path=PATH,
+        refuse=server_checks.refuse,
+        rate_limited=server_checks.rate_limited,
+        dialect=dialect,
+    )
+
+
 def _xai() -> Vendor:
     from voicechatengine.providers.xai.config import DIFFERENCES  # noqa: PLC0415 - only when asked for
 
@@ -196,6 +218,7 @@ def _deepgram() -> Vendor:
 
 _VENDORS: Final[dict[str, Callable[[], Vendor]]] = {
     "openai": _openai,
+    "openai-live": _openai_live,
     "xai": _xai,
     "anthropic": _anthropic,
     "deepgram": _deepgram,

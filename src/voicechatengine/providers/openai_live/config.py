@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 from urllib.parse import urlsplit, urlunsplit
 
-from voicechatengine.audio.format import AudioFormat
 from voicechatengine.capabilities import Capabilities
 from voicechatengine.errors import MessageError
 from voicechatengine.messages import Options

@@ -9,10 +9,10 @@ from typing import Final, final
 from voicechatengine.providers.openai_live import encode
 from voicechatengine.providers.openai_live.client import OpenAILiveClient
 from voicechatengine.providers.openai_live.config import OpenAILiveConfig, capabilities, check, endpoint
-from voicechatengine.session.connection import Vendor
 from voicechatengine.session.dialect import ClientDialect, Ids, Restore
 from voicechatengine.session.runtime import Runtime
 from voicechatengine.session.transport import Connector
+from voicechatengine.session.vendor import Vendor
 
 
 def _dialect(config: OpenAILiveConfig, restore: Restore, ids: Ids) -> ClientDialect:
@@ -46,6 +46,4 @@ class OpenAILiveProvider(Runtime[OpenAILiveConfig]):
         clock: Callable[[], float] | None = None,
         rng: random.Random | None = None,
     ) -> None:
-        super().__init__(
-            config or OpenAILiveConfig(), OPENAI_LIVE, connector=connector, clock=clock, rng=rng
-        )
+        super().__init__(config or OpenAILiveConfig(), OPENAI_LIVE, connector=connector, clock=clock, rng=rng)

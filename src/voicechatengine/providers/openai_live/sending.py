@@ -109,15 +109,22 @@ def result(state: State, command: ToolResult, now: float, out: list[Output]) -> 
     if kind == "function":
         item = {"type": "function_call_output", "call_id": command.call_id, "output": output}
         state.post(wire.ResponseItemCreate(item), "tool_result", out)
+        announce(state, out)
         if state.backend.answer(command.call_id):
             state.continue_backend(now, out)
         return
     delegation = command.call_id if kind == "delegation" else None
     for piece in encode.pieces(output or "Done."):
         state.post(wire.CommentaryAppend(piece, delegation), "tool_result", out)
+    announce(state, out)
     state.backend.answer(command.call_id)
     state.turns.answered(out)
     state.requests.answers(now)
+
+
+def announce(state: State, out: list[Output]) -> None:
+    """A result takes its place in the conversation."""
+    state.turns.announce(state.ids("item"), "user", out, kind="tool_result")
 
 
 def ask(state: State, command: ResponseCreate, now: float, out: list[Output]) -> None:

@@ -68,6 +68,7 @@ class Reply(msgspec.Struct):
     size: int = 0  # bytes of audio that were told
     sound: bool = False
     said: bool = False  # it has words
+    announced: bool = False  # its item is told
     words_end: float | None = None
     calls: int = 0
     holds: set[str] = msgspec.field(default_factory=set[str])
@@ -141,6 +142,7 @@ class Turns:
             return
         reply = self.reply or self._begin(begun, now, out)
         if reply is not None:
+            self._speak_up(reply, out)
             reply.sound = True
             reply.due = now + STALL_S
             self._tell(reply, audio, out)
@@ -186,6 +188,7 @@ class Turns:
         reply = reply or self._begin(self._position if start_ms is None else start_ms, now, out)
         if reply is None:
             return
+        self._speak_up(reply, out)
         reply.said = True
         reply.words_end = end_ms if end_ms is not None else reply.words_end
         reply.due = now + (STALL_S if reply.sound else GAP_MS / _S)
@@ -199,6 +202,7 @@ class Turns:
         reply.due = now + GAP_MS / _S
         if hold is not None:
             reply.holds.add(hold)
+        self.announce(call.item_id or call.call_id, "assistant", out, kind="tool_call")
         out.append(msgspec.structs.replace(call, response_id=reply.id))
 
     def whole(self, hold: str, usage: Usage | None) -> bool:
@@ -242,7 +246,11 @@ class Turns:
         self._spoken_since = self.listening  # then what comes next answers that
 
     def _cut(self, reply: Reply, out: list[Output], reason: str) -> None:
-        out.append(Interrupted(reply.id, reply.item_id, self._form.duration_ms(reply.size)))
+        out.append(
+            Interrupted(
+                reply.id, reply.item_id if reply.announced else None, self._form.duration_ms(reply.size)
+            )
+        )
         self.end(out, "interrupted", reason)
 
     def _begin(self, begun_ms: float, now: float, out: list[Output]) -> Reply | None:
@@ -262,8 +270,13 @@ class Turns:
         reply = self.reply = Reply(self._ids("resp"), self._ids("item"), begun_ms, now + GAP_MS / _S)
         self._reply_begun = begun_ms
         out.append(ResponseStarted(reply.id))
-        self.announce(reply.item_id, "assistant", out)
         return reply
+
+    def _speak_up(self, reply: Reply, out: list[Output]) -> None:
+        """The reply has an item: one that does nothing but call has none."""
+        if not reply.announced:
+            reply.announced = True
+            self.announce(reply.item_id, "assistant", out)
 
     def end(self, out: list[Output], status: Status = "completed", reason: str | None = None) -> None:
         """The reply is over."""
@@ -271,10 +284,17 @@ class Turns:
         if reply is not None:
             out.append(ResponseCompleted(reply.id, status, reason, usage=reply.usage, tool_calls=reply.calls))
 
-    def announce(self, item_id: str, role: Role, out: list[Output]) -> None:
+    def announce(
+        self,
+        item_id: str,
+        role: Role,
+        out: list[Output],
+        *,
+        kind: Literal["message", "tool_call", "tool_result"] = "message",
+    ) -> None:
         """An item takes its place behind the last one."""
         previous, self._last_item = self._last_item, item_id
-        out.append(ItemAdded(item_id, role, previous))
+        out.append(ItemAdded(item_id, role, previous, kind))
 
     # -- the user
 
@@ -295,6 +315,7 @@ class Turns:
             assert self._last_turn is not None
             last = self._last_turn
             last.text += delta
+            last.end_ms = max(last.end_ms, end_ms or 0.0)
             out.append(InputTranscript(last.text.strip(), final=True, item_id=last.item_id))
             return
         if turn is None:
@@ -313,7 +334,7 @@ class Turns:
             and self._last_turn is not None
             and self._reply_begun is not None
             and self._last_turn.end_ms <= self._reply_begun
-            and start_ms < self._reply_begun
+            and start_ms < min(self._reply_begun, self._last_turn.end_ms + GAP_MS)
         )
 
     def _finish(self, turn: Turn, out: list[Output]) -> None:
