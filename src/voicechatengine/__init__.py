@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from voicechatengine.engine.telemetry import Telemetry
     from voicechatengine.engine.tools import FunctionTool
     from voicechatengine.providers.anthropic import AnthropicConfig, AnthropicProvider
+    from voicechatengine.providers.azure import AzureConfig, AzureProvider
     from voicechatengine.providers.mock import MockConfig, MockProvider
     from voicechatengine.providers.openai import OpenAIConfig, OpenAIProvider
     from voicechatengine.providers.openai_live import OpenAILiveConfig, OpenAILiveProvider
@@ -79,6 +80,8 @@ _LAZY = {
     "Telemetry": "voicechatengine.engine.telemetry",
     "AnthropicProvider": "voicechatengine.providers.anthropic",
     "AnthropicConfig": "voicechatengine.providers.anthropic",
+    "AzureProvider": "voicechatengine.providers.azure",
+    "AzureConfig": "voicechatengine.providers.azure",
     "MockProvider": "voicechatengine.providers.mock",
     "MockConfig": "voicechatengine.providers.mock",
     "OpenAIProvider": "voicechatengine.providers.openai",
@@ -109,6 +112,8 @@ __all__ = [
     "AudioError",
     "AudioFormat",
     "AuthenticationError",
+    "AzureConfig",
+    "AzureProvider",
     "BargeIn",
     "Capabilities",
     "ConnectionError",

@@ -247,6 +247,8 @@ class ProviderConfig:
                 value = "…" if value else None
             elif field.name == "headers":
                 value = dict.fromkeys(value, "…")
+            elif callable(value):
+                value = "…"  # it may hold a key too
             if value == field.default or value in ({}, ()):
                 continue
             text = repr(value)

@@ -12,6 +12,8 @@ from typing_extensions import Unpack
 
 from voicechatengine import (
     AudioFormat,
+    AzureConfig,
+    AzureProvider,
     Capabilities,
     EventData,
     MessageType,
@@ -162,6 +164,7 @@ FITTING: tuple[Provider, ...] = (
     MockProvider(),
     MockProvider(MockConfig()),
     OpenAIProvider(OpenAIConfig(api_key="key")),
+    AzureProvider(AzureConfig(api_key="key")),
     OpenAILiveProvider(OpenAILiveConfig(api_key="key")),
     Recorded(MockProvider(), "session.jsonl"),
     Recorded(Recorded(Duck(), "inner.jsonl"), "outer.jsonl"),

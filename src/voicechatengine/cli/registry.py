@@ -33,6 +33,7 @@ PROVIDERS: Final[dict[str, Entry]] = {
     "openai": Entry("voicechatengine.providers.openai", "OpenAIConfig", "OpenAIProvider"),
     "openai-live": Entry("voicechatengine.providers.openai_live", "OpenAILiveConfig", "OpenAILiveProvider"),
     "xai": Entry("voicechatengine.providers.xai", "XAIConfig", "XAIProvider"),
+    "azure": Entry("voicechatengine.providers.azure", "AzureConfig", "AzureProvider"),
     "anthropic": Entry(
         "voicechatengine.providers.anthropic",
         "AnthropicConfig",

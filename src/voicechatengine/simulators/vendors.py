@@ -54,35 +54,40 @@ class Vendor:
 
 def _realtime(
     title: str,
-    differences: Differences,
+    differences: Differences | Callable[[Handshake], Differences],
     *,
     path: str = "/v1/realtime",
-    headers: tuple[str, ...] = ("authorization",),
+    refuse: Callable[[Handshake, str | None], Refusal | None] | None = None,
+    rate_limited: Callable[[float], Refusal] | None = None,
 ) -> Vendor:
-    """A vendor that speaks OpenAI's realtime wire, with its differences; its conversations live as long as its simulator."""
+    """A vendor that speaks OpenAI's realtime wire, with its differences (or those of what a client asks for).
+
+    `refuse` and `rate_limited` are its answers where they are not OpenAI's. Its conversations live as long as its simulator.
+    """
     from voicechatengine.providers.realtime import server, server_handshake  # noqa: PLC0415 - only when asked for
 
     memory: server.Memory = {}
 
     def dialect(handshake: Handshake, provider: Provider, ids: Ids, faults: Faults) -> ServerDialect:
+        table = differences(handshake) if callable(differences) else differences
         return server.RealtimeServer(
             ids,
-            differences=differences,
+            differences=table,
             memory=memory,
             resume=handshake.query.get("conversation_id"),
             audio=provider.get_audio_format(),
-            model=handshake.query.get("model", ""),
+            model=handshake.query.get("model") or handshake.query.get("deployment", ""),
             detects_turns=bool(provider.get_capabilities().get("turn_detection")),
             expires_after_s=server.SESSION_S if faults.expire_after_s is None else faults.expire_after_s,
-            limits=server.LIMITS if differences.rate_limits else (),
+            limits=server.LIMITS if table.rate_limits else (),
             rate_limited=faults.rate_limit_responses,
         )
 
     return Vendor(
         title=title,
         path=path,
-        refuse=partial(server_handshake.refuse, path=path, headers=headers),
-        rate_limited=server_handshake.rate_limited,
+        refuse=refuse or partial(server_handshake.refuse, path=path),
+        rate_limited=rate_limited or server_handshake.rate_limited,
         dialect=dialect,
     )
 
@@ -119,6 +124,18 @@ def _xai() -> Vendor:
     from voicechatengine.providers.xai.config import DIFFERENCES  # noqa: PLC0415 - only when asked for
 
     return _realtime("xAI", DIFFERENCES)
+
+
+def _azure() -> Vendor:
+    from voicechatengine.providers.azure import server_handshake  # noqa: PLC0415 - only when asked for
+
+    return _realtime(
+        "Azure OpenAI",
+        server_handshake.differences,
+        path=server_handshake.PATH,
+        refuse=server_handshake.refuse,
+        rate_limited=server_handshake.rate_limited,
+    )
 
 
 def _anthropic() -> Vendor:
@@ -219,6 +236,7 @@ def _deepgram() -> Vendor:
 _VENDORS: Final[dict[str, Callable[[], Vendor]]] = {
     "openai": _openai,
     "openai-live": _openai_live,
+    "azure": _azure,
     "xai": _xai,
     "anthropic": _anthropic,
     "deepgram": _deepgram,

@@ -1,0 +1,33 @@
+"""Tokens that are fetched before each connection, because they do not last. It knows no vendor, and not where a token goes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+from voicechatengine.errors import AuthenticationError, ConnectionError
+
+Token: TypeAlias = Callable[[], Awaitable[str]]
+"""Gives a token that is valid now, without ``Bearer``. An `OSError` (a network's, a time limit's) means: try again later."""
+
+
+async def fetch(token: Token) -> str:
+    """A fresh token. Raises `AuthenticationError` if there is none, and `ConnectionError`, which is tried again, for an `OSError`."""
+    try:
+        fetched = await token()
+    except ConnectionError:
+        raise
+    except OSError as error:
+        raise ConnectionError(
+            f"no token: {error or type(error).__name__}", cure="check the network"
+        ) from error
+    except Exception as error:
+        raise AuthenticationError(
+            f"no token: the callback raised {type(error).__name__}: {error}",
+            cure="mend the callback in token=",
+        ) from error
+    if not isinstance(fetched, str) or not fetched.strip():  # pyright: ignore[reportUnnecessaryIsInstance] - it is the user's
+        raise AuthenticationError(
+            "no token: the callback gave none", cure="let it return the token's text, without Bearer"
+        )
+    return fetched.strip()
