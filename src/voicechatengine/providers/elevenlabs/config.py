@@ -43,11 +43,11 @@ class ElevenLabsConfig:
     """ElevenLabs as ears and voice of a cascade; one configuration serves both parts.
 
     `api_key` falls back to ``ELEVENLABS_API_KEY`` for ElevenLabs' own hosts, which require one. `url` is another server: a base
-    such as ``wss://api.us.elevenlabs.io`` or ``ws://localhost:8080``. `voice` and `language` (ISO 639, None: the service finds out) hold where the session says
-    nothing. `input_format` is what is heard, `output_format` what is spoken: PCM16 of 8, 16, 22.05, 24, 44.1 or 48 kHz, or G.711
-    at 8 kHz, mono. `voice_settings` are stability, similarity_boost, style, use_speaker_boost and speed; `listen` and `speak`
-    are other query parameters of the two services, such as ``{"keyterms": ["Wieliczka"]}``. Raises `MessageError` naming a
-    field that does not fit.
+    such as ``wss://api.us.elevenlabs.io`` or ``ws://localhost:8080``. `voice` and `language` (ISO 639, None: the service finds
+    out) hold where the session says nothing. `input_format` is what is heard, `output_format` what is spoken: PCM16 of 8, 16,
+    22.05, 24, 44.1 or 48 kHz, or G.711 at 8 kHz, mono. `voice_settings` are stability, similarity_boost, style,
+    use_speaker_boost and speed; `listen` and `speak` are other query parameters of the two services, such as
+    ``{"keyterms": ["Wieliczka"]}``. Raises `MessageError` naming a field that does not fit.
     """
 
     api_key: str | None = field(default=None, repr=False)
