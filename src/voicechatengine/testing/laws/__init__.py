@@ -23,12 +23,14 @@ from voicechatengine.testing.laws import (
     tools,
     updates,
 )
+from voicechatengine.testing.laws.dialect import DIALECT
 from voicechatengine.testing.laws.far_end import FarEnd
 from voicechatengine.testing.laws.provider_laws import PROVIDER
 from voicechatengine.testing.laws.report import Report, Verdict
 from voicechatengine.testing.laws.run import STUCK_S, judge, judge_one
 from voicechatengine.testing.laws.subject import Case, Factory, Subject
 from voicechatengine.testing.laws.table import Law, NotApplicable, Violation
+from voicechatengine.testing.laws.wire import DialectSubject
 
 TOPICS: Final = (
     life_cycle, subscriptions, order, sending, interruption, capability, updates, tools, cancellation, cleanup, failures,
@@ -40,6 +42,10 @@ PROVIDER_LAWS: Final[tuple[Law[Subject], ...]] = tuple(
     law for topic in TOPICS for law in PROVIDER.all() if law.check.__module__ == topic.__name__
 )
 """Every law of `Provider`, topic by topic."""
+
+
+DIALECT_LAWS: Final[tuple[Law[DialectSubject], ...]] = DIALECT.all()
+"""Every law of dialects, client side."""
 
 
 def check_provider(
@@ -59,9 +65,17 @@ def check_provider(
     return judge(chosen, lambda: Subject(factory, live=live, secret=secret), stuck_s=stuck_s)
 
 
+def check_dialect(subject: DialectSubject, *, laws: Iterable[str] | None = None) -> Report:
+    """Holds the laws of dialects (or those of these names) against what the subject makes. Raises `KeyError` for an unknown law."""
+    chosen = DIALECT_LAWS if laws is None else [DIALECT.named(name) for name in laws]
+    return judge(chosen, subject.fresh)
+
+
 __all__ = [
+    "DIALECT_LAWS",
     "PROVIDER_LAWS",
     "Case",
+    "DialectSubject",
     "Factory",
     "FarEnd",
     "Law",
@@ -70,6 +84,7 @@ __all__ = [
     "Subject",
     "Verdict",
     "Violation",
+    "check_dialect",
     "check_provider",
     "judge",
     "judge_one",

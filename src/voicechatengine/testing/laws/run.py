@@ -36,8 +36,8 @@ class Held(Protocol):
         ...
 
     @property
-    def exchange(self) -> Exchange:
-        """What was said."""
+    def exchange(self) -> object:
+        """What was said, as text."""
         ...
 
 
@@ -83,7 +83,8 @@ def _run(check: Callable[[H], Awaitable[None]], subject: H, stuck_s: float) -> N
             await check(subject)
 
     loop = asyncio.SelectorEventLoop() if subject.live else VirtualLoop()
-    loop.set_exception_handler(_written_down(subject.exchange))
+    if isinstance(subject.exchange, Exchange):
+        loop.set_exception_handler(_written_down(subject.exchange))
     try:
         with (
             _alarm(LIVE_LIMIT_S + stuck_s if subject.live else stuck_s),
