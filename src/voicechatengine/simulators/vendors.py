@@ -138,6 +138,21 @@ def _azure() -> Vendor:
     )
 
 
+def _qwen() -> Vendor:
+    from voicechatengine.providers.qwen.config import DIFFERENCES, PATH  # noqa: PLC0415 - only when asked for
+
+    return _realtime("Qwen", DIFFERENCES, path=PATH)
+
+
+def _elevenrealtime() -> Vendor:
+    from voicechatengine.providers.elevenrealtime.config import (  # noqa: PLC0415 - only when asked for
+        DIFFERENCES,
+        PATH,
+    )
+
+    return _realtime("Eleven Realtime", DIFFERENCES, path=PATH)
+
+
 def _anthropic() -> Vendor:
     from voicechatengine.providers.anthropic import server, server_checks  # noqa: PLC0415 - only when asked for
 
@@ -233,11 +248,40 @@ def _deepgram() -> Vendor:
     )
 
 
+def _gemini() -> Vendor:
+    from voicechatengine.providers.gemini import server, server_handshake  # noqa: PLC0415 - only when asked for
+    from voicechatengine.providers.gemini.server_sessions import Sessions  # noqa: PLC0415 - likewise
+
+    sessions = Sessions()
+
+    def dialect(handshake: Handshake, provider: Provider, ids: Ids, faults: Faults) -> ServerDialect:
+        return server.GeminiServer(
+            ids,
+            sessions=sessions,
+            audio=provider.get_audio_format(),
+            vertex=server_handshake.on_vertex(handshake),
+            detects_turns=bool(provider.get_capabilities().get("turn_detection")),
+            expires_after_s=server.SESSION_S if faults.expire_after_s is None else faults.expire_after_s,
+            rate_limited=faults.rate_limit_responses,
+        )
+
+    return Vendor(
+        title="Gemini",
+        path="",
+        refuse=server_handshake.refuse,
+        rate_limited=server_handshake.rate_limited,
+        dialect=dialect,
+    )
+
+
 _VENDORS: Final[dict[str, Callable[[], Vendor]]] = {
     "openai": _openai,
     "openai-live": _openai_live,
     "azure": _azure,
     "xai": _xai,
+    "qwen": _qwen,
+    "elevenrealtime": _elevenrealtime,
+    "gemini": _gemini,
     "anthropic": _anthropic,
     "deepgram": _deepgram,
     "elevenlabs": _elevenlabs,

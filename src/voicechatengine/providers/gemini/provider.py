@@ -16,10 +16,10 @@ from voicechatengine.providers.gemini.config import (
     endpoint,
     surface,
 )
-from voicechatengine.session.vendor import Vendor
 from voicechatengine.session.dialect import ClientDialect, Ids, Restore
 from voicechatengine.session.runtime import Runtime
 from voicechatengine.session.transport import Connector
+from voicechatengine.session.vendor import Vendor
 
 
 def _dialect(config: GeminiConfig, restore: Restore, ids: Ids) -> ClientDialect:

@@ -12,13 +12,14 @@ import msgspec
 import pybase64
 
 from voicechatengine.errors import MessageError
-from voicechatengine.events import ItemAdded, SessionUpdated
+from voicechatengine.events import SessionUpdated
 from voicechatengine.messages import (
     ActivityEnd,
     ActivityStart,
     AudioClear,
     AudioCommit,
     Image,
+    Item,
     ItemCreate,
     ItemDelete,
     ItemTruncate,
@@ -126,20 +127,18 @@ def create_item(state: State, command: ItemCreate, _now: float, out: list[Output
             field="role",
             cure="add other items before the first turn, as the history of SESSION_CREATE",
         )
-    place(state, item, item.id or state.ids("item"), out)
+    place(state, item, item.id or state.ids("item"))
     state.hold(content, out)
 
 
-def place(
-    state: State, item: MessageItem | ToolCallItem | ToolResultItem, item_id: str, out: list[Output]
-) -> None:
-    """Tells where an item stands, and remembers that the service's last handle does not hold it."""
+def place(state: State, item: Item, item_id: str) -> None:
+    """Keeps where an item stands, and that the service's last handle does not hold it."""
     if isinstance(item, MessageItem):
-        state.turn.place(ItemAdded(item_id, item.role, state.turn.last_item), out)
+        state.turn.note(item_id, item.role, "message")
     elif isinstance(item, ToolCallItem):
-        state.turn.place(ItemAdded(item_id, "assistant", state.turn.last_item, "tool_call"), out)
+        state.turn.note(item_id, "assistant", "tool_call")
     else:
-        state.turn.place(ItemAdded(item_id, "user", state.turn.last_item, "tool_result"), out)
+        state.turn.note(item_id, "user", "tool_result")
     state.bookmark.said(item_id)
 
 
@@ -164,7 +163,7 @@ def result(
     call.wanted = False
     state.post(wire.ClientMessage(tool_response=wire.ToolResponse([given])), out)
     item = ToolResultItem(command.call_id, command.output)
-    place(state, item, item_id or state.ids("item"), out)
+    place(state, item, item_id or state.ids("item"))
     if state.calling or scheduling == "SILENT":
         return
     if any(each.dropped for each in state.calls.values()):
@@ -179,14 +178,14 @@ def _late_result(state: State, command: ToolResult, item_id: str | None, out: li
     item = ToolResultItem(command.call_id, command.output, is_error=command.is_error)
     content = encode.content(item, state.input, state.names)
     del state.names[command.call_id]
-    place(state, item, item_id or state.ids("item"), out)
+    place(state, item, item_id or state.ids("item"))
     state.hold(content, out)
 
 
 def image(state: State, command: Image, _now: float, out: list[Output]) -> None:
     """Shows a picture: while audio flows as a frame of video, at once; else with the next request."""
     blob = encode.picture(command)
-    place(state, MessageItem("user", ()), state.ids("item"), out)
+    place(state, MessageItem("user", ()), state.ids("item"))
     if state.streaming:
         state.realtime(wire.RealtimeInput(video=blob), out)
     else:

@@ -10,7 +10,7 @@ from typing import Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 
-from voicechatengine.events import Event, InputTranscript, ItemAdded, SpeechStarted, SpeechStopped, Usage
+from voicechatengine.events import Event, InputTranscript, SpeechStarted, SpeechStopped, Usage
 from voicechatengine.messages import Options, ResponseCreate
 from voicechatengine.providers.gemini import encode, models, objects, resume, wire
 from voicechatengine.providers.gemini.decode import Status
@@ -214,7 +214,7 @@ class State:
         if speech.told and not speech.stopped:
             out.append(SpeechStopped(position_ms, speech.item_id))
         speech.stopped = speech.placed = True
-        self.turn.place(ItemAdded(speech.item_id, "user", self.turn.last_item, "speech"), out)
+        self.turn.place(speech.item_id, "user", "speech", out)
         self.bookmark.said(speech.item_id)
         self.unanswered_audio = False
         self.absorb = False

@@ -6,6 +6,8 @@ cannot be told from the next one's by a name: it is what comes before the servic
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
 from voicechatengine.audio.format import AudioFormat
@@ -20,8 +22,11 @@ from voicechatengine.events import (
     ToolCall,
     Usage,
 )
+from voicechatengine.messages import Role
 from voicechatengine.providers.gemini.decode import Status
 from voicechatengine.session.dialect import Ids, Outgoing
+
+Kind = Literal["message", "speech", "tool_call", "tool_result"]
 
 
 class Reply(msgspec.Struct):
@@ -49,14 +54,23 @@ class Turn:
         self.last_item: str | None = None  # the last item of the conversation
         self._ids = ids
         self._input = input_format
+        self._untold: list[ItemAdded] = []
 
-    def place(self, event: ItemAdded, out: list[Event | Outgoing]) -> None:
+    def note(self, item_id: str, role: Role, kind: Kind) -> None:
+        """An item that we sent stands at the end. That is told with what the service says next: not before it is sent."""
+        self._untold.append(ItemAdded(item_id, role, self.last_item, kind))
+        self.last_item = item_id
+
+    def place(self, item_id: str, role: Role, kind: Kind, out: list[Event | Outgoing]) -> None:
         """An item takes its place at the end of the conversation."""
-        self.last_item = event.item_id
-        out.append(event)
+        self.note(item_id, role, kind)
+        out += self._untold
+        self._untold.clear()
 
     def begin(self, metadata: dict[str, str] | None, out: list[Event | Outgoing]) -> Reply:
         """A reply begins."""
+        out += self._untold
+        self._untold.clear()
         reply = self.open = Reply(self._ids("resp"), metadata)
         out.append(ResponseStarted(reply.id, metadata))
         return reply
@@ -65,7 +79,7 @@ class Turn:
         """The item of a reply's words and sound."""
         if not reply.item_id:
             reply.item_id = self._ids("item")
-            self.place(ItemAdded(reply.item_id, "assistant", self.last_item), out)
+            self.place(reply.item_id, "assistant", "message", out)
         return reply.item_id
 
     def audio(self, reply: Reply, audio: bytes, form: AudioFormat, out: list[Event | Outgoing]) -> None:
@@ -88,7 +102,7 @@ class Turn:
     def call(self, reply: Reply, call: ToolCall, out: list[Event | Outgoing]) -> None:
         """A call, as an item of its own."""
         item_id = self._ids("item")
-        self.place(ItemAdded(item_id, "assistant", self.last_item, "tool_call"), out)
+        self.place(item_id, "assistant", "tool_call", out)
         reply.calls.add(call.call_id)
         out.append(msgspec.structs.replace(call, response_id=reply.id, item_id=item_id))
 
