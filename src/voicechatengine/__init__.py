@@ -64,9 +64,12 @@ if TYPE_CHECKING:
     from voicechatengine.engine.tools import FunctionTool
     from voicechatengine.providers.anthropic import AnthropicConfig, AnthropicProvider
     from voicechatengine.providers.azure import AzureConfig, AzureProvider
+    from voicechatengine.providers.elevenrealtime import ElevenRealtimeConfig, ElevenRealtimeProvider
+    from voicechatengine.providers.gemini import GeminiConfig, GeminiProvider
     from voicechatengine.providers.mock import MockConfig, MockProvider
     from voicechatengine.providers.openai import OpenAIConfig, OpenAIProvider
     from voicechatengine.providers.openai_live import OpenAILiveConfig, OpenAILiveProvider
+    from voicechatengine.providers.qwen import QwenConfig, QwenProvider
     from voicechatengine.providers.xai import XAIConfig, XAIProvider
 
 _LAZY = {
@@ -82,12 +85,18 @@ _LAZY = {
     "AnthropicConfig": "voicechatengine.providers.anthropic",
     "AzureProvider": "voicechatengine.providers.azure",
     "AzureConfig": "voicechatengine.providers.azure",
+    "GeminiProvider": "voicechatengine.providers.gemini",
+    "GeminiConfig": "voicechatengine.providers.gemini",
     "MockProvider": "voicechatengine.providers.mock",
     "MockConfig": "voicechatengine.providers.mock",
     "OpenAIProvider": "voicechatengine.providers.openai",
     "OpenAIConfig": "voicechatengine.providers.openai",
     "OpenAILiveProvider": "voicechatengine.providers.openai_live",
     "OpenAILiveConfig": "voicechatengine.providers.openai_live",
+    "QwenProvider": "voicechatengine.providers.qwen",
+    "QwenConfig": "voicechatengine.providers.qwen",
+    "ElevenRealtimeProvider": "voicechatengine.providers.elevenrealtime",
+    "ElevenRealtimeConfig": "voicechatengine.providers.elevenrealtime",
     "XAIProvider": "voicechatengine.providers.xai",
     "XAIConfig": "voicechatengine.providers.xai",
 }
@@ -119,10 +128,14 @@ __all__ = [
     "ConnectionError",
     "ConnectionState",
     "DeadlineError",
+    "ElevenRealtimeConfig",
+    "ElevenRealtimeProvider",
     "ErrorInfo",
     "EventData",
     "Failover",
     "FunctionTool",
+    "GeminiConfig",
+    "GeminiProvider",
     "InputTranscript",
     "Interrupted",
     "ItemAdded",
@@ -141,6 +154,8 @@ __all__ = [
     "ProviderConfig",
     "ProviderError",
     "ProviderEvent",
+    "QwenConfig",
+    "QwenProvider",
     "RateLimit",
     "RateLimitError",
     "RateLimits",

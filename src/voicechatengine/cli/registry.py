@@ -34,6 +34,11 @@ PROVIDERS: Final[dict[str, Entry]] = {
     "openai-live": Entry("voicechatengine.providers.openai_live", "OpenAILiveConfig", "OpenAILiveProvider"),
     "xai": Entry("voicechatengine.providers.xai", "XAIConfig", "XAIProvider"),
     "azure": Entry("voicechatengine.providers.azure", "AzureConfig", "AzureProvider"),
+    "qwen": Entry("voicechatengine.providers.qwen", "QwenConfig", "QwenProvider"),
+    "elevenrealtime": Entry(
+        "voicechatengine.providers.elevenrealtime", "ElevenRealtimeConfig", "ElevenRealtimeProvider"
+    ),
+    "gemini": Entry("voicechatengine.providers.gemini", "GeminiConfig", "GeminiProvider"),
     "anthropic": Entry(
         "voicechatengine.providers.anthropic",
         "AnthropicConfig",
