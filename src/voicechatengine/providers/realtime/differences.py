@@ -73,13 +73,16 @@ class Differences:
     formats with OpenAI's way to say them (the first one is the default), `modes` the modes of turn detection with the settings of
     each, `lacks` the options that it does not have, `refuses` the commands (their message types). `transcription_model` writes the
     user's words down unless another is named (None: nothing does). `modalities` are what it answers with, `images` the types of
-    picture that it takes, `id_length` the longest item id. `manual`: an application may end the turns. `out_of_band`: it answers
+    picture that it takes (`frames`: beside the user's speech, not in an item), `id_length` the longest item id. `manual`: an application may end the turns. `switches`: it can be
+    told not to answer by itself, and not to be interrupted. `out_of_band`: it answers
     beside the conversation too. `rate_limits`: it says what is left. `resumes`: it continues a conversation by its id. `opening` is
     what it is told of every session, `session_limit_s` how long one may be.
 
     The rest is for a simulated service: the `voices` that it has (none said: any; the first is the usual one), how the names of its
     `models` begin (none said: any), `extras`, the fields of a session that OpenAI does not have. `conversation`: it says that one was
     created. `cumulative`: it repeats the user's words as they grow. `cost_beside`: it writes the usage beside a response.
+    `transcript_cost`: it says what a transcription cost. `begins` is what else a session of it says, and `shapes` are the structs that
+    a client's ``session`` and ``response`` must fit in the vendor's words.
     """
 
     session: tuple[Move, ...] = ()
@@ -96,6 +99,8 @@ class Differences:
     transcription_model: str | None = "gpt-realtime-whisper"
     modalities: Path = ("audio", "text")
     images: Path = ("image/png", "image/jpeg")
+    frames: bool = False
+    switches: bool = True
     id_length: int = 32
     manual: bool = True
     out_of_band: bool = True
@@ -109,6 +114,9 @@ class Differences:
     conversation: bool = False
     cumulative: bool = False
     cost_beside: bool = False
+    transcript_cost: bool = True
+    begins: Fields = field(default_factory=dict[str, Any])
+    shapes: Mapping[str, Any] = field(default_factory=dict[str, Any])
 
     @property
     def input(self) -> AudioFormat:

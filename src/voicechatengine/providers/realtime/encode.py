@@ -46,6 +46,7 @@ from voicechatengine.providers.realtime.differences import (
 APPEND_BYTES: Final = 10 << 20  # audio in one message: 15 MiB of base64 are allowed, this makes 13.4
 
 SETTINGS: Final = (*SERVER_VAD, "eagerness")
+SWITCHES: Final = ("create_response", "interrupt_response")
 
 _APPEND: Final = b'{"type":"input_audio_buffer.append","audio":"'
 _END: Final = b'"}'
@@ -132,10 +133,17 @@ def turn_detection(wanted: TurnDetection | None, differences: Differences) -> Fi
             what = f"is a setting of {' and '.join(owners)}" if owners else "is no setting of the service"
             raise MessageError(f"{field} {what}", field=field, cure=f"leave it out with {wanted.mode}")
         given[name] = value
-    return given | {
-        "create_response": wanted.create_response,
-        "interrupt_response": wanted.interrupt_response,
-    }
+    for name in SWITCHES:
+        if differences.switches:
+            given[name] = getattr(wanted, name)
+        elif not getattr(wanted, name):
+            field = f"turn_detection.{name}"
+            raise MessageError(
+                f"{field} is always on at this service",
+                field=field,
+                cure="leave it on, or end the turns yourself",
+            )
+    return given
 
 
 def transcription(options: Options, differences: Differences) -> Fields | None:
@@ -255,6 +263,12 @@ def _user_part(part: Part, audio: AudioFormat, differences: Differences) -> obje
         case TextPart():
             return objects.Content(type="input_text", text=part.text)
         case ImagePart():
+            if differences.frames:
+                raise MessageError(
+                    "item.content: the service takes pictures beside the user's speech only",
+                    field="item.content",
+                    cure="send each as MessageType.IMAGE",
+                )
             return image(part.image, part.mime_type, part.detail, differences)
         case AudioPart():
             audio.check(part.audio)

@@ -14,8 +14,8 @@ from voicechatengine.provider import ProviderConfig
 from voicechatengine.providers.realtime import encode
 from voicechatengine.providers.realtime.client import RealtimeClient
 from voicechatengine.providers.realtime.differences import Differences
-from voicechatengine.session.vendor import Vendor
 from voicechatengine.session.dialect import ClientDialect, Endpoint, Ids, Restore
+from voicechatengine.session.vendor import Vendor
 
 C = TypeVar("C", bound=ProviderConfig)
 

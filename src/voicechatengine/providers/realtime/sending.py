@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+import pybase64
 from msgspec import UNSET
 
 from voicechatengine.errors import MessageError
@@ -113,8 +114,17 @@ def result(state: State, command: ToolResult, _now: float, out: list[Output]) ->
 
 
 def image(state: State, command: Image, _now: float, out: list[Output]) -> None:
-    """Adds a picture."""
+    """Adds a picture, as an item or as a frame beside the user's speech."""
     item = encode.picture(command, state.differences)
+    if state.differences.frames:
+        if not state.buffered:
+            raise MessageError(
+                "the service takes a picture only after audio of the same turn",
+                field="image",
+                cure="send audio first, silence if nothing else",
+            )
+        state.post(wire.ImageAppend(image=pybase64.b64encode_as_string(command.image)), "image", out)
+        return
     item.id = state.ids("item")
     state.post(wire.ItemCreate(item=item), "image", out)
     state.requests.unanswered = True

@@ -41,6 +41,7 @@ from voicechatengine.messages import (
     AudioClear,
     AudioCommit,
     Command,
+    Image,
     ItemCreate,
     ItemDelete,
     ItemTruncate,
@@ -142,6 +143,7 @@ class RealtimeServer:
             wire.BufferCommit: self._commit,
             wire.BufferClear: self._clear,
             wire.OutputBufferClear: self._no_output_buffer,
+            wire.ImageAppend: self._image,
             wire.ItemCreate: self._item_create,
             wire.ItemRetrieve: self._item_retrieve,
             wire.ItemTruncate: self._item_truncate,
@@ -299,6 +301,7 @@ class RealtimeServer:
         self._recode = Recoder(audio_format, self._audio)
 
     def _session_update(self, message: wire.SessionUpdate) -> None:
+        rules.check_shape(message.session, self._differences, "session")
         change = rules.given(from_vendor(message.session, self._differences.session))
         if not self._differences.typed:
             change.setdefault("type", "realtime")
@@ -467,7 +470,8 @@ class RealtimeServer:
                 part.transcript = words
             seconds = round(self._lengths.get(item_id, 0.0) / 1000, 2)
             usage = objects.TranscriptionUsage(type="duration", seconds=seconds)
-            self._say(wire.TranscriptionCompleted(item_id=item_id, transcript=words, usage=usage))
+            told = usage if self._differences.transcript_cost else UNSET
+            self._say(wire.TranscriptionCompleted(item_id=item_id, transcript=words, usage=told))
 
     def _idle(self) -> None:
         """Nobody spoke: the silence becomes an item, and the model speaks up. Once, until somebody speaks."""
@@ -493,6 +497,13 @@ class RealtimeServer:
         self._say(wire.ItemAdded(previous_item_id=before, item=item))
         self._say(wire.ItemDone(previous_item_id=before, item=item))
 
+    def _image(self, message: wire.ImageAppend) -> None:
+        if not self._differences.frames:
+            raise Refused("invalid_value", "Invalid value: 'input_image_buffer.append'.", "type")
+        if not self._input.buffered_ms:
+            raise Refused("invalid_value", "Error append image before append audio.")
+        self._ask(Image(decoded(message.image, "image"), "image/jpeg"))
+
     def _item_retrieve(self, message: wire.ItemRetrieve) -> None:
         self._say(wire.ItemRetrieved(item=self._conversation.get(message.item_id, "retrieve")))
 
@@ -513,6 +524,7 @@ class RealtimeServer:
 
     def _response_create(self, message: wire.ResponseCreate) -> None:
         asked = message.response if isinstance(message.response, dict) else {}
+        rules.check_shape(asked, self._differences, "response")
         params = rules.given(from_vendor(asked, self._differences.request))
         rules.check_response(params, self._differences)
         if self._rate_limited:

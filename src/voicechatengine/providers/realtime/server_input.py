@@ -56,7 +56,7 @@ class InputBuffer:
         if detection is not None:
             threshold = 0.5 if detection.threshold is None else detection.threshold
             silence = detection.silence_duration_ms
-            if detection.mode == "semantic_vad":
+            if detection.mode == "semantic_vad" and silence is None:
                 silence = PATIENCE_MS[detection.eagerness or "auto"]
             self._vad = Vad(
                 audio_format.sample_rate,

@@ -192,6 +192,13 @@ def given(data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def check_shape(said: dict[str, Any], differences: Differences, root: str) -> None:
+    """Raises `Refused` for what has not the shape that the vendor gives it, in its own words; `root` is what it is."""
+    shape = differences.shapes.get(root)
+    if shape is not None:
+        _check(said, shape, root)
+
+
 def check_session(change: dict[str, Any], differences: Differences) -> None:
     """Raises `Refused` for the session of a `session.update` that the service would not take."""
     _check(_without(change, differences.extras), _Session, "session")
@@ -223,7 +230,8 @@ def _without(fields: dict[str, Any], extras: Collection[str]) -> dict[str, Any]:
 def _check_output(output: dict[str, Any], differences: Differences, root: str) -> None:
     _check_format(output, differences.output_formats, f"{root}.format")
     voice = output.get("voice")
-    if isinstance(voice, str) and differences.voices and voice not in differences.voices:
+    free = not differences.voices or "voice" in differences.extras
+    if isinstance(voice, str) and not free and voice not in differences.voices:
         raise Refused("invalid_value", f"Invalid value: {voice!r}.", f"{root}.voice")
 
 
@@ -289,6 +297,8 @@ def refused(error: msgspec.ValidationError, data: object, root: str) -> Refused:
             return Refused("unknown_parameter", f"Unknown parameter: '{param}'.", param)
         return Refused("missing_required_parameter", f"Missing required parameter: '{param}'.", param)
     value = _at(data, path)
+    if " matching regex " in text:
+        return Refused("invalid_value", f"Invalid value: {value!r}.", param)
     if text.startswith("Expected `") and (" >= " in text or " <= " in text):
         what = "integer" if text.startswith("Expected `int") else "decimal"
         what = "string" if text.startswith("Expected `str") else what
@@ -373,6 +383,7 @@ def new_session(session_id: str, model: str, expires_at: int, differences: Diffe
             },
         },
         "include": None,
+        **differences.begins,
     }
 
 
@@ -468,5 +479,5 @@ def modalities(wire: list[str]) -> tuple[Modality, ...]:
 
 
 def voice_name(wire: str | dict[str, Any]) -> str:
-    """A voice's name, or the id of a custom one."""
-    return wire if isinstance(wire, str) else str(wire["id"])
+    """A voice's name, or what an object calls it."""
+    return wire if isinstance(wire, str) else str(wire.get("id") or wire.get("name") or wire.get("type"))

@@ -54,7 +54,7 @@ class State:
         detection = self.options.turn_detection
         return True if detection is UNSET else detection is not None and detection.create_response
 
-    def post(self, message: wire.ClientMessage, kind: str, out: list[Output]) -> str:
+    def post(self, message: wire.ClientMessage | wire.ImageAppend, kind: str, out: list[Output]) -> str:
         """Sends a message; an error that names its event id is one of the command `kind`. Returns that id."""
         event_id = message.event_id = self.ids("event")
         remember(self.sent, event_id, kind)

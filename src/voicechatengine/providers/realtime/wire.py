@@ -64,6 +64,13 @@ class BufferClear(Message, tag="input_audio_buffer.clear"):
     event_id: Maybe[str] = UNSET
 
 
+class ImageAppend(Message, tag="input_image_buffer.append"):
+    """Qwen: a frame of what the camera sees, in base64; committed with the audio."""
+
+    image: str
+    event_id: Maybe[str] = UNSET
+
+
 class OutputBufferClear(Message, tag="output_audio_buffer.clear"):
     """WebRTC and SIP only."""
 
@@ -616,7 +623,7 @@ decode_server: Final[Callable[[bytes | str], ServerMessage | OtherMessage]] = ms
 ](ServerMessage | OtherMessage).decode
 """A frame from a server. Raises `msgspec.DecodeError`; for an unknown type its subclass `ValidationError`."""
 
-decode_client: Final[Callable[[bytes | str], ClientMessage]] = msgspec.json.Decoder[ClientMessage](
-    ClientMessage
-).decode
+decode_client: Final[Callable[[bytes | str], ClientMessage | ImageAppend]] = msgspec.json.Decoder[
+    ClientMessage | ImageAppend
+](ClientMessage | ImageAppend).decode
 """A frame from a client. Raises `msgspec.DecodeError`; for an unknown type its subclass `ValidationError`."""
