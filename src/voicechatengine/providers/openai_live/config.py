@@ -11,9 +11,12 @@ from dataclasses import dataclass
 from typing import ClassVar, Final
 from urllib.parse import urlsplit, urlunsplit
 
+import msgspec
+from msgspec import UNSET
+
 from voicechatengine.capabilities import Capabilities
 from voicechatengine.errors import MessageError
-from voicechatengine.messages import Options
+from voicechatengine.messages import Options, TurnDetection
 from voicechatengine.provider import ProviderConfig
 from voicechatengine.providers.openai_live import encode
 from voicechatengine.session.dialect import Endpoint, Restore
@@ -48,6 +51,12 @@ class OpenAILiveConfig(ProviderConfig):
     KEY_VARIABLES: ClassVar[tuple[str, ...]] = ("OPENAI_API_KEY",)
 
     model: str | None = encode.MODEL
+    turn_detection: TurnDetection | None = None
+
+    def options(self) -> Options:
+        """See `ProviderConfig.options`. No turn detection is no push to talk here: there is nothing to be set."""
+        given = super().options()
+        return given if given.turn_detection else msgspec.structs.replace(given, turn_detection=UNSET)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -105,7 +114,6 @@ def address(given: str) -> str:
 def capabilities(_config: OpenAILiveConfig, options: Options) -> Capabilities:
     """What the service can do; `options` are those in force."""
     formats = tuple(encode.FORMATS)
-    backend = () if encode.delegates_to_client(options) else ("tools", "tool_choice")
     return Capabilities(
         text_input=True,
         audio_input=True,
@@ -116,7 +124,7 @@ def capabilities(_config: OpenAILiveConfig, options: Options) -> Capabilities:
         input_transcription=True,
         output_transcription=True,
         tools=True,
-        session_update=(*backend, "vendor"),
+        session_update=encode.changeable(options),
         history=True,
         full_duplex=True,
         usage=True,

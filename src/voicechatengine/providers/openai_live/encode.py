@@ -28,7 +28,6 @@ from voicechatengine.messages import (
     ToolCallItem,
     ToolResultItem,
     Transcription,
-    TurnDetection,
     merge,
 )
 from voicechatengine.misfit import misfit
@@ -54,6 +53,13 @@ DELEGATE_TOOL: Final = Tool(
     "Does what the user asks for, and says what came of it.",
     {"type": "object", "properties": {"request": {"type": "string"}}, "required": ["request"]},
 )
+
+BACKEND_OPTIONS: Final = ("tools", "tool_choice")
+_OWNERS: Final = {
+    "client": "the application",
+    "responses": "a Responses backend",
+    "decisions": "the Decisions API",
+}
 
 MUTED: Final = "muted"  # our own key among a vendor's options
 PIECE: Final = 500  # bytes of one append: 500 tokens are allowed, and a token is a byte at least
@@ -116,32 +122,50 @@ def opening(options: Options) -> dict[str, Any]:
     return session
 
 
-def update(before: Options, after: Options) -> dict[str, Any]:
-    """The session of a ``session.update`` that makes `before` into `after`; empty where nothing changes for the service."""
+def update(before: Options, change: Options) -> dict[str, Any]:
+    """The session of a ``session.update`` that puts `change` over `before`; empty where nothing changes for the service."""
+    after = before.merged(change)
     old, new = opening(before), opening(after)
-    for name in ("model", "instructions", "audio", "safety_identifier", "store"):
-        if old.get(name) != new.get(name):
-            field = _option_of(name, before, after)
-            raise MessageError(
-                f"{field} cannot change in an open session of this service",
-                field=field,
-                cure="disconnect, set it, and connect again"
-                + ("; send_text(…, role='system') adds to them" if name == "instructions" else ""),
-            )
-    kinds = [_kind(each) for each in (old, new)]
+    kinds = _kind(old), _kind(new)
+    allowed = changeable(before)
+    for field in change.changes():
+        if field in allowed or (field == "tools" and kinds[0] == kinds[1] == "client"):
+            continue
+        cure = "disconnect, set it, and connect again"
+        if field == "instructions":
+            cure += "; send_text(…, role='system') adds to them"
+        if field in BACKEND_OPTIONS:
+            cure = "give tools (or vendor={'delegation': {'type': 'responses'}}) before connect"
+        raise MessageError(
+            f"{field} cannot change in an open session that delegates to {_OWNERS[kinds[0]]}",
+            field=field,
+            cure=cure,
+        )
     if kinds[0] != kinds[1]:
         field = "tools" if before.tools != after.tools else "vendor.delegation.type"
         raise MessageError(
-            f"this session delegates to {'the application' if kinds[0] == 'client' else kinds[0]}: that cannot change",
+            f"this session delegates to {_OWNERS[kinds[0]]}, which cannot change",
             field=field,
-            cure="set the tools (or vendor={'delegation': {'type': 'responses'}}) before connect",
+            cure="disconnect, set it, and connect again",
         )
-    change: dict[str, Any] = {}
+    for name in ("model", "instructions", "audio", "safety_identifier", "store"):
+        if old.get(name) != new.get(name):
+            raise MessageError(
+                f"vendor.{name} cannot change in an open session",
+                field=f"vendor.{name}",
+                cure="disconnect, set it, and connect again",
+            )
+    changed: dict[str, Any] = {}
     if old.get("delegation") != new.get("delegation"):
-        change["delegation"] = new["delegation"]
+        changed["delegation"] = new["delegation"]
     if old.get("triggers") != new.get("triggers"):
-        change["triggers"] = new.get("triggers") or []
-    return change
+        changed["triggers"] = new.get("triggers") or []
+    return changed
+
+
+def changeable(options: Options) -> tuple[str, ...]:
+    """The options that can change in a session that began with these."""
+    return ("vendor",) if delegates_to_client(options) else (*BACKEND_OPTIONS, "vendor")
 
 
 def is_muted(options: Options) -> bool:
@@ -157,19 +181,6 @@ def delegates_to_client(options: Options) -> bool:
 def _kind(session: Mapping[str, Any]) -> str:
     delegation = session.get("delegation")
     return str(delegation["type"]) if delegation else "client"
-
-
-def _option_of(name: str, before: Options, after: Options) -> str:
-    """The option by which a part of the session was to change."""
-    candidates = {
-        "model": ("model",),
-        "instructions": ("instructions",),
-        "audio": ("voice", "input_audio_format", "output_audio_format"),
-    }
-    return next(
-        (each for each in candidates.get(name, ()) if getattr(before, each) != getattr(after, each)),
-        f"vendor.{name}",
-    )
 
 
 def _own(options: Options) -> dict[str, Any]:
@@ -274,8 +285,8 @@ def _check(options: Options) -> None:
         ),
         (
             "turn_detection",
-            options.turn_detection not in (UNSET, TurnDetection()),
-            "the model itself decides when to speak",
+            options.turn_detection is not UNSET,
+            "the model itself decides when to speak, and there is no push to talk",
             "leave it out",
         ),
         (

@@ -50,9 +50,9 @@ def append(state: State, audio: bytes, now: float) -> Sequence[Output]:
 def update(state: State, command: SessionUpdate, _now: float, out: list[Output]) -> None:
     """Sends what changes, and only that."""
     before, after = state.options, state.options.merged(command.options)
-    change = encode.update(before, after)
-    if change:
-        state.post(wire.SessionUpdate(change), "session_update", out)
+    changed = encode.update(before, command.options)
+    if changed:
+        state.post(wire.SessionUpdate(changed), "session_update", out)
     if encode.is_muted(before) != encode.is_muted(after):
         mute(state, out, muted=encode.is_muted(after))
     state.options = after
@@ -131,7 +131,7 @@ def ask(state: State, command: ResponseCreate, now: float, out: list[Output]) ->
     """Ensures that a reply is coming; see `requests`."""
     encode.request(command)  # what cannot be asked is told now, not when its time comes
     busy, listening = state.turns.reply is not None, state.turns.listening
-    state.turns.forgive()
+    state.turns.wanted()
     if state.requests.ask(command, now, busy=busy, listening=listening):
         state.tell(command, out)
 

@@ -18,6 +18,7 @@ FRAME_MS: Final = 80  # of output in one message; no document says
 PADDING_MS: Final = 300.0  # of what came before speech
 SILENCE_MS: Final = 500.0  # that ends an utterance
 SLICE_MS: Final = 20.0
+BREATH_MS: Final = 1_000.0  # between two utterances
 _LETTER_MS: Final = 60.0  # of speech, where nothing says how long some words take
 
 
@@ -45,6 +46,11 @@ class Mouth:
     def say(self, audio: bytes) -> None:
         """More sound, in the output's format."""
         self._audio += audio
+
+    def breathe(self) -> None:
+        """What comes next is another utterance."""
+        if not self.idle:
+            self._audio += self._form.silence(BREATH_MS)
 
     def words(self, text: str) -> None:
         """The words of the sound that comes next."""

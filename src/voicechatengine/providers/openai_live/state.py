@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import Final
 
 from voicechatengine.audio.format import AudioFormat
@@ -16,6 +17,7 @@ from voicechatengine.session.dialect import Frame, Ids, Restore
 SILENT_S: Final = 0.25  # without audio of the application, before silence is sent in its place
 FILL_MS: Final = 100.0
 FILLS: Final = 10  # such stretches at once, when the loop was late
+FILLS_KNOWN: Final = 32
 AHEAD_MS: Final = 1_000.0  # a transcript that is further ahead of the audio is not timed by it
 SENT: Final = 256
 
@@ -41,7 +43,11 @@ class State:
         self.expires_at: float | None = None
         self.expiry_told = False
         self.appended = 0  # bytes of the application's audio
-        self.filled_ms = 0.0  # of silence in its place
+        self._fills: deque[tuple[float, float]] = (
+            deque()
+        )  # silence in its place: from when on, how long, in ms
+        self._filled_ms = 0.0  # all of it
+        self._forgotten_ms = 0.0  # what is not in `_fills` any more
         self.fed: float | None = None  # when the service got audio last
         self._timed = True  # the session's timeline is that of the audio
 
@@ -52,9 +58,12 @@ class State:
         is given, silence of ours included. None once a time contradicts that.
         """
         given = self.form.duration_ms(self.appended)
-        if timeline_ms > given + self.filled_ms + AHEAD_MS:
+        if timeline_ms > given + self._filled_ms + AHEAD_MS:
             self._timed = False
-        return min(max(0.0, timeline_ms - self.filled_ms), given) if self._timed else None
+        if not self._timed:
+            return None
+        silent = sum(min(max(0.0, timeline_ms - begun), length) for begun, length in self._fills)
+        return min(max(0.0, timeline_ms - self._forgotten_ms - silent), given)
 
     @property
     def waits(self) -> bool:
@@ -80,8 +89,18 @@ class State:
         assert self.fed is not None
         stretches = min(FILLS, 1 + int((now - due) * 1000 / FILL_MS))
         self.fed = max(self.fed + stretches * FILL_MS / 1000, now - SILENT_S)
-        self.filled_ms += stretches * FILL_MS
+        self._filled(stretches * FILL_MS)
         out.append(Frame(encode.append(self.form.silence(stretches * FILL_MS))))
+
+    def _filled(self, length: float) -> None:
+        at = self.form.duration_ms(self.appended) + self._filled_ms
+        self._filled_ms += length
+        if self._fills and sum(self._fills[-1]) == at:
+            at, before = self._fills.pop()
+            length += before
+        self._fills.append((at, length))
+        if len(self._fills) > FILLS_KNOWN:
+            self._forgotten_ms += self._fills.popleft()[1]
 
     # -- messages
 
@@ -116,5 +135,5 @@ class State:
             elif isinstance(event, ResponseCompleted) and self.turns.reply is None:
                 command = self.requests.next(now)
                 if command is not None:
-                    self.turns.forgive()
+                    self.turns.wanted()
                     self.tell(command, out)

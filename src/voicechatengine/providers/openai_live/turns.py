@@ -10,7 +10,8 @@ What is told of them obeys the grammar of responses all the same:
   It waits for calls that are still being made (`hold`). Where there is no sound at all, words that begin `GAP_MS` after the
   last ones ended belong to the next reply. It is told as completed: why a model stopped speaking the wire does not say.
 - **A reply that is interrupted** is told as interrupted and ended at once. What still comes of it is dropped until the model has
-  been silent for `GAP_MS`, or, once the user has said something since, for `ANSWER_MS`: then it is the answer to that.
+  been silent for `GAP_MS`; or for `ANSWER_MS`, once the user has said something since, or another reply was asked for: then it is
+  the answer to that.
 - **A user's turn begins** with the first words of it, at the time that the transcript gives, and **ends** when none came for
   `GAP_MS`, when the next ones begin `GAP_MS` after the last ended, or when a reply begins after them. Then its words are final.
   Words that come later but were said before the reply began are added to it, final again: they are no new turn, and interrupt
@@ -102,7 +103,7 @@ class Turns:
         self._quiet = 0.0  # ms of silence at its end
         self._reply_begun: float | None = None  # where the last reply began
         self._muted: float | None = None  # what comes is not told; when that ends if nothing comes
-        self._spoken_since = False  # the user, since then
+        self._spoken_since = False  # there is something to answer since then
         self._unwanted: float | None = None  # the next reply is not wanted; until when that holds
         self._turn: Turn | None = None
         self._last_turn: Turn | None = None
@@ -237,9 +238,10 @@ class Turns:
         self._cut(reply, out, "client_cancelled")
         return True
 
-    def forgive(self) -> None:
-        """A reply is wanted again."""
+    def wanted(self) -> None:
+        """A reply is wanted again: what comes after a short silence is that."""
         self._unwanted = None
+        self._spoken_since = True
 
     def _mute(self, now: float) -> None:
         self._muted = now + STALL_S
