@@ -363,7 +363,8 @@ class DeepgramSpeech:
                     taken += len(out.audio)
                     yield out.audio
         finally:
-            self._inbox = None
+            if self._inbox is inbox:
+                self._inbox = None
             if not whole:
                 with suppress(ConnectionError):
                     self._service.post(Stop(self.format.duration_ms(taken)))

@@ -13,9 +13,11 @@ import msgspec
 
 from voicechatengine.audio.format import AudioFormat, Encoding
 from voicechatengine.providers.deepgram import wire
+from voicechatengine.session.dialect import Ids
 from voicechatengine.session.handshake import Handshake, Refusal
 
 REQUEST_ID: Final = "00000000-0000-4000-8000-000000000000"
+UUID: Final = 32
 _ENCODINGS: Final[dict[str, Encoding]] = {theirs: ours for ours, theirs in wire.ENCODINGS.items()}
 _COMMON: Final = frozenset({"model", "encoding", "sample_rate", "mip_opt_out", "tag"})
 
@@ -46,6 +48,12 @@ def audio_format(query: Mapping[str, str], *, rate: int) -> AudioFormat:
     """The format that a query names; `rate` where it names none."""
     encoding = _ENCODINGS[query.get("encoding", "linear16")]
     return AudioFormat(encoding, int(query.get("sample_rate", rate)))
+
+
+def hexed(ids: Ids, digits: int) -> str:
+    """A fresh id of so many hexadecimal digits, as the service writes them; 32 make a UUID."""
+    made = ids("id").encode().hex()[-digits:].rjust(digits, "0")
+    return "-".join((made[:8], made[8:12], made[12:16], made[16:20], made[20:])) if digits == UUID else made
 
 
 def threshold(name: str, value: float) -> str | None:

@@ -28,7 +28,7 @@ from voicechatengine.messages import (
     Transcription,
 )
 from voicechatengine.providers.deepgram import wire
-from voicechatengine.providers.deepgram.server_handshake import audio_format, threshold
+from voicechatengine.providers.deepgram.server_handshake import UUID, audio_format, hexed, threshold
 from voicechatengine.session.dialect import Close, Frame, Ids, Outgoing, Restore
 
 RATE: Final = 16_000
@@ -56,7 +56,7 @@ class FluxServer:
     def __init__(
         self, ids: Ids, query: Mapping[str, str], audio: AudioFormat, *, expires_after_s: float | None = None
     ) -> None:
-        self._request_id = ids("req")
+        self._request_id = hexed(ids, UUID)
         self._form = audio_format(query, rate=RATE)
         self._recode = Recoder(self._form, audio)
         self._vad = Vad(self._form.sample_rate, silence_ms=SILENCE_MS)

@@ -28,10 +28,11 @@ from voicechatengine.messages import (
     TextPart,
 )
 from voicechatengine.providers.deepgram import wire
-from voicechatengine.providers.deepgram.server_handshake import audio_format, speed
+from voicechatengine.providers.deepgram.server_handshake import UUID, audio_format, hexed, speed
 from voicechatengine.session.dialect import Close, Frame, Ids, Outgoing, Restore
 
 RATE: Final = 24_000
+SPEECH_ID: Final = 12
 VERSION: Final = "2026-11-22"
 
 
@@ -84,11 +85,12 @@ class SpeechServer:
         """The service greets."""
         if self._expires_after_s is not None:
             self._expires = now + self._expires_after_s
+        request_id, model_id = hexed(self._ids, UUID), hexed(self._ids, UUID)
         greeting: wire.FromSpeech | wire.FromAura
         if self._aura:
-            greeting = wire.AuraMetadata(self._ids("req"), self._model, VERSION, self._ids("model"))
+            greeting = wire.AuraMetadata(request_id, self._model, VERSION, model_id)
         else:
-            greeting = wire.SpeechConnected(self._ids("req"), self._model, VERSION, [self._ids("model")])
+            greeting = wire.SpeechConnected(request_id, self._model, VERSION, [model_id])
         return [_say(greeting), SessionUpdate(Options(modalities=("audio",)))]
 
     def receive(self, frame: bytes | str, now: float, /) -> Sequence[Command | Outgoing]:
@@ -167,7 +169,7 @@ class SpeechServer:
         out: list[Command | Outgoing] = []
         while self._turn is None and self._pending:
             text = self._pending.popleft()
-            turn = self._turn = _Turn(text, f"dg_sp_{self._ids('sp')[-12:]}", self._made_ms)
+            turn = self._turn = _Turn(text, f"dg_sp_{hexed(self._ids, SPEECH_ID)}", self._made_ms)
             if not self._aura:
                 out.append(_say(wire.SpeechStarted(turn.speech_id)))
             if any(char.isalnum() for char in text):
