@@ -11,7 +11,7 @@ when it has the result, and that is told as another reply. Frames that restore a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -150,8 +150,12 @@ class GeminiClient:
             if name == "error":
                 out.append(decode.error(value))
             else:
-                out.append(VendorMessage(name, value if isinstance(value, dict) else {name: value}))
+                out.append(VendorMessage(name, _object(value) or {name: value}))
         return message
+
+
+def _object(value: object) -> dict[str, Any] | None:
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
 class _Ends(objects.Wire):

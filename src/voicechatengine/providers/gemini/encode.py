@@ -119,7 +119,7 @@ def setup(
         given["outputAudioTranscription"] = {}
     if history and models.traits(name).history_config and not surface.vertex:
         given["historyConfig"] = {"initialHistoryInClientContent": True}
-    more = vendor.pop("tools", None) or []
+    more: list[Any] = vendor.pop("tools", None) or []
     if more:
         given["tools"] = [*given.get("tools", ()), *more]
     merged = merge(given, vendor)
@@ -133,8 +133,8 @@ def setup(
 
 def first_handle(options: Options) -> str | None:
     """The handle that `vendor` gives, of a session of another process: for the first connection only."""
-    given = (options.vendor or {}).get("sessionResumption") or {}
-    return cast("str | None", given.get("handle"))
+    given: dict[str, Any] = (options.vendor or {}).get("sessionResumption") or {}
+    return given.get("handle")
 
 
 def _vendor(options: Options, surface: Surface) -> dict[str, Any]:

@@ -81,8 +81,8 @@ def _without_null(given: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     """A schema without the alternative null, and whether it had one."""
     kinds = given.get("type")
     if isinstance(kinds, list):
-        real = [kind for kind in kinds if kind != "null"]
-        nullable = len(real) < len(kinds)
+        real = [kind for kind in cast("list[object]", kinds) if kind != "null"]
+        nullable = "null" in kinds
         if len(real) == 1:
             return {**given, "type": real[0]}, nullable
         rest = {name: value for name, value in given.items() if name != "type"}
@@ -90,8 +90,8 @@ def _without_null(given: dict[str, Any]) -> tuple[dict[str, Any], bool]:
     for union in ("anyOf", "oneOf"):
         options = given.get(union)
         if isinstance(options, list):
-            real = [each for each in options if each != {"type": "null"}]
-            nullable = len(real) < len(options)
+            real = [each for each in cast("list[object]", options) if each != {"type": "null"}]
+            nullable = {"type": "null"} in options
             rest = {name: value for name, value in given.items() if name != union}
             if len(real) == 1 and isinstance(real[0], Mapping):
                 return {**rest, **cast("Mapping[str, Any]", real[0])}, nullable

@@ -456,11 +456,7 @@ class GeminiServer:
     def _activity_told(self, word: str, at_ms: float) -> None:
         if self._current.hears:
             offset = f"{at_ms / 1000:g}s"
-            told = (
-                wire.VoiceActivity(type=word, audio_offset=offset)
-                if self._vertex
-                else wire.VoiceActivity(word, audio_offset=offset)
-            )
+            told = wire.VoiceActivity(word, audio_offset=offset)
             self._say(wire.ServerMessage(voice_activity=told))
 
     def _heard_speech(self, event: SpeechStarted) -> None:
@@ -538,7 +534,7 @@ class GeminiServer:
         )
         self._turn = False
         cost, self._cost = self._cost, None
-        self._tell(content, None if cost is None else _usage(cost))
+        self._tell(content, None if cost is None else _usage(cost, vertex=self._vertex))
         self._resumable()
 
     def _started(self, event: ResponseStarted) -> None:
@@ -624,7 +620,7 @@ def _output(given: objects.FunctionResponse) -> tuple[str, bool]:
     return msgspec.json.encode(response).decode(), False
 
 
-def _usage(cost: Usage) -> objects.Usage:
+def _usage(cost: Usage, *, vertex: bool) -> objects.Usage:
     read = {
         "TEXT": cost.input_text_tokens,
         "AUDIO": cost.input_audio_tokens,
@@ -634,10 +630,12 @@ def _usage(cost: Usage) -> objects.Usage:
     return objects.Usage(
         prompt_token_count=cost.input_tokens,
         cached_content_token_count=cost.cached_tokens or None,
-        response_token_count=cost.output_tokens,
+        response_token_count=None if vertex else cost.output_tokens,
+        candidates_token_count=cost.output_tokens if vertex else None,
         total_token_count=cost.total_tokens,
         prompt_tokens_details=_details(read),
-        response_tokens_details=_details(made),
+        response_tokens_details=None if vertex else _details(made),
+        candidates_tokens_details=_details(made) if vertex else None,
     )
 
 

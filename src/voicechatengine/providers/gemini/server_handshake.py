@@ -13,7 +13,7 @@ import msgspec
 from voicechatengine.session.handshake import Handshake, Refusal
 
 _DEVELOPER: Final = re.compile(
-    r"/ws/google\.ai\.generativelanguage\.v1(?:alpha|beta)\.GenerativeService\.BidiGenerateContent(?:Constrained)?"
+    r"/ws/google\.ai\.generativelanguage\.v1(?:alpha|beta)?\.GenerativeService\.BidiGenerateContent(?:Constrained)?"
 )
 _VERTEX: Final = re.compile(
     r"/ws/google\.cloud\.aiplatform\.v1(?:beta1)?\.LlmBidiService/BidiGenerateContent"

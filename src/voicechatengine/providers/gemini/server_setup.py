@@ -130,8 +130,8 @@ def read(setup: dict[str, Any], *, vertex: bool) -> Session:
     speaks = _speaks(generation, model)
     listening = _mapping(setup.get("realtimeInputConfig"))
     detection = _mapping(listening.get("automaticActivityDetection"))
-    resumption = setup.get("sessionResumption")
-    if resumption is not None and resumption.get("transparent") and not vertex:
+    resumption = _mapping(setup.get("sessionResumption"))
+    if resumption.get("transparent") and not vertex:
         raise Refused("Transparent session resumption is not supported.")
     if setup.get("historyConfig") and (vertex or not traits.history_config):
         raise _invalid()
@@ -169,9 +169,9 @@ def read(setup: dict[str, Any], *, vertex: bool) -> Session:
         hears=not traits.content_any_time,
         writes_input=heard is not None,
         writes_output=setup.get("outputAudioTranscription") is not None,
-        resumable=resumption is not None,
-        transparent=bool(resumption and resumption.get("transparent")),
-        handle=(resumption or {}).get("handle"),
+        resumable=setup.get("sessionResumption") is not None,
+        transparent=bool(resumption.get("transparent")),
+        handle=resumption.get("handle"),
         initial_history=bool(_mapping(setup.get("historyConfig")).get("initialHistoryInClientContent")),
         behaviors=behaviors,
     )
@@ -186,6 +186,10 @@ def _invalid() -> Refused:
 
 def _mapping(value: object) -> dict[str, Any]:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[object]:
+    return cast("list[object]", value) if isinstance(value, list) else []
 
 
 def _unknown(value: object, known: Mapping[str, Any], path: str) -> None:
@@ -249,22 +253,22 @@ def _tools(given: object, traits: models.Traits) -> tuple[tuple[Tool, ...], dict
     """The functions among the tools, and how each behaves; what the service does itself is none of ours."""
     found: list[Tool] = []
     behaviors: dict[str, str] = {}
-    entries = given if isinstance(given, list) else []
-    for entry in entries:
-        for function in _mapping(entry).get("functionDeclarations") or []:
-            for name in _mapping(function).keys() - _FUNCTION:
+    for entry in _list(given):
+        for each in _list(_mapping(entry).get("functionDeclarations")):
+            function = _mapping(each)
+            for name in function.keys() - _FUNCTION:
                 raise Refused(
                     f'Invalid JSON payload received. Unknown name "{name}" at'
                     " 'setup.tools[0].function_declarations[0]': Cannot find field."
                 )
-            name = function.get("name")
-            if not name or name in behaviors:
+            title = function.get("name")
+            if not title or title in behaviors:
                 raise _invalid()
-            behaviors[name] = function.get("behavior") or traits.default
-            if behaviors[name] not in traits.behaviors:
-                raise Refused(f"{behaviors[name]} functions are not supported by this model.")
+            behaviors[title] = function.get("behavior") or traits.default
+            if behaviors[title] not in traits.behaviors:
+                raise Refused(f"{behaviors[title]} functions are not supported by this model.")
             described = function.get("parametersJsonSchema") or _json_schema(function.get("parameters"))
-            found.append(Tool(name, function.get("description") or "", described))
+            found.append(Tool(title, function.get("description") or "", described))
     return tuple(found), behaviors
 
 

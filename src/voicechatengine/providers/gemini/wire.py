@@ -130,10 +130,10 @@ class SessionResumptionUpdate(Wire):
 
 
 class VoiceActivity(Wire):
-    """Speech began or ended, `audio_offset` (a duration) into the audio. Vertex says `type`."""
+    """Speech began or ended, `audio_offset` (a duration) into the audio. The package reads `type`, and documents the other name."""
 
-    voice_activity_type: str | None = None
     type: str | None = None
+    voice_activity_type: str | None = None
     audio_offset: str | None = None
 
 
@@ -197,7 +197,7 @@ def _odd_parts(content: dict[str, Any]) -> dict[str, Any]:
         return {}
     known: list[Any] = []
     odd: list[Any] = []
-    for part in parts:
+    for part in cast("list[object]", parts):
         is_known = not isinstance(part, dict) or not cast("dict[str, Any]", part).keys() - _PART_KEYS
         (known if is_known else odd).append(part)
     cast("dict[str, Any]", turn)["parts"] = known
