@@ -68,6 +68,7 @@ async def capabilities_are_well_formed(subject: Subject) -> None:
     """See `demands`."""
     async with subject.open() as case:
         found = cast("dict[str, Any]", case.provider.get_capabilities())
+        case.exchange.add("→", f"get_capabilities() gave {found}")
         hints = get_type_hints(Capabilities)
         for name, value in found.items():
             case.demand(name in hints, f"one of {', '.join(hints)}", f"the capability {name!r}")

@@ -41,7 +41,7 @@ from voicechatengine.testing.laws.wire import DialectSubject
 DIALECT: Final[Laws[DialectSubject]] = Laws()
 law: Final = DIALECT.topic("dialects")
 
-FRAMES: Final = 100
+FRAMES: Final = 99  # of audio: no round number of anything
 ROUNDS: Final = 60  # of varied input, each from its own seed
 GARBAGE: Final[tuple[bytes | str, ...]] = (
     b"", "", b"\xff\xfe\x00", "<html>503</html>", b"{", "null", "[]", "7", '"text"', "{}", '{"type": null}',
@@ -136,7 +136,7 @@ async def dialects_are_pure(subject: DialectSubject) -> None:
 @law("closed() ends every reply that is open.")
 async def closing_ends_what_is_open(subject: DialectSubject) -> None:
     """See `demands`."""
-    wire = subject.wire().open()
+    wire = subject.talk()
     response = wire.reply(1, end=False)
     wire.ends()
     ends = [done for done in wire.of(ResponseCompleted) if done.response_id == response]
@@ -150,7 +150,7 @@ async def closing_ends_what_is_open(subject: DialectSubject) -> None:
 )
 async def a_reply_arrives_whole(subject: DialectSubject) -> None:
     """See `demands`."""
-    wire = subject.wire().open()
+    wire = subject.talk()
     wire.created()
     response = wire.reply(1)
     chunks = [*wire.of(TextChunk), *wire.of(AudioChunk)]
@@ -175,7 +175,7 @@ async def cutting_audio_changes_nothing(subject: DialectSubject) -> None:
     form = subject.audio
     audio = b"".join(bytes([n + 1]) * form.frame_bytes for n in range(FRAMES))
     for cuts in ((), *(rng.sample(range(1, FRAMES), 7) for _ in range(5))):
-        wire = subject.wire().open()
+        wire = subject.talk()
         places = [0, *sorted(n * form.frame_bytes for n in cuts), len(audio)]
         for start, end in itertools.pairwise(places):
             wire.does(AudioAppend(audio[start:end]))
@@ -204,7 +204,7 @@ async def odd_audio_raises(subject: DialectSubject) -> None:
 @law("Interrupting twice equals once: the vendor is told once, and so is the application.")
 async def interrupting_twice_equals_once(subject: DialectSubject) -> None:
     """See `demands`."""
-    wire = subject.wire().open()
+    wire = subject.talk()
     response = wire.reply(1, end=False)
     wire.held = True
     wire.does(ResponseCancel())
@@ -224,7 +224,7 @@ async def interrupting_twice_equals_once(subject: DialectSubject) -> None:
 @law("A late chunk of an interrupted reply is dropped by its id, also when the next reply has begun.")
 async def late_chunks_are_dropped(subject: DialectSubject) -> None:
     """See `demands`."""
-    wire = subject.wire().open()
+    wire = subject.talk()
     first = wire.reply(1, end=False)
     wire.held = True
     wire.does(ResponseCancel())
@@ -251,7 +251,7 @@ async def late_chunks_are_dropped(subject: DialectSubject) -> None:
 async def truncation_is_bounded(subject: DialectSubject) -> None:
     """See `demands`."""
     for heard, least, most in ((250.0, 200.0, 250.0), (1e7, 0.0, 500.0), (0.0, 0.0, 0.0)):
-        wire = subject.wire().open()
+        wire = subject.talk()
         wire.reply(1)
         item = wire.of(AudioChunk)[0].item_id or ""
         wire.does(ItemTruncate(item, heard))
@@ -303,7 +303,7 @@ async def a_refused_send_changes_nothing(subject: DialectSubject) -> None:
 )
 async def snapshots_tell_the_state(subject: DialectSubject) -> None:
     """See `demands`."""
-    wire = subject.wire().open()
+    wire = subject.talk()
     first = wire.client.snapshot().options
     wire.demand(first == subject.options, "the options that it was made with", first)
     wire.does(SessionUpdate(Options(instructions="From now on.")))
@@ -329,7 +329,7 @@ async def history_is_told_to_the_vendor(subject: DialectSubject) -> None:
         MessageItem("user", (TextPart("My name is Ada."),), id="kit_1"),
         MessageItem("assistant", (TextPart("Good day, Ada."),), id="kit_2"),
     )
-    wire = subject.wire(Restore(history=history)).open()
+    wire = subject.talk(Restore(history=history))
     told = [one.item.text for one in wire.understood(ItemCreate) if isinstance(one.item, MessageItem)]
     wire.demand(told == ["My name is Ada.", "Good day, Ada."], "the history at the vendor", told)
 
@@ -337,7 +337,7 @@ async def history_is_told_to_the_vendor(subject: DialectSubject) -> None:
 @law("Each text and each result reaches the vendor once, in its order.")
 async def commands_arrive_once(subject: DialectSubject) -> None:
     """See `demands`."""
-    wire = subject.wire().open()
+    wire = subject.talk()
     wanted = [f"Sentence {number}: ünïcode, 日本." for number in range(5)]
     for number, text in enumerate(wanted):
         wire.does(ItemCreate(MessageItem("user", (TextPart(text),), id=f"kit_{number}")))

@@ -21,7 +21,9 @@ from voicechatengine.testing.laws.table import NotApplicable
 
 law: Final = PROVIDER.topic("interruption", docs="docs/interruption.md")
 
+ON_ITS_WAY: Final = 4  # chunks: words and sound, of a step that is under way and of one more
 AT_ONCE_S: Final = 0.05
+SOME_MS: Final = 2_000.0  # of audio
 SLACK_MS: Final = 250.0  # between what was generated and what was told: a chunk may have been on its way
 
 
@@ -72,12 +74,13 @@ async def interrupt_works_at_once(subject: Subject) -> None:
         listener = await case.connected()
         reply = await case.ask(listener, LONG)
         await reply.under_way()
-        await case.provider.interrupt()
-        await case.quiet(0)
         before = reply.chunks
+        await case.provider.interrupt()
         await reply.done()
         case.demand(
-            reply.chunks <= before + 2, "no more than what was on its way", f"{reply.chunks - before} chunks"
+            reply.chunks <= before + ON_ITS_WAY,
+            "no more than what was on its way",
+            f"{reply.chunks - before} chunks",
         )
 
 
@@ -105,10 +108,9 @@ async def interrupted_says_what_was_generated(subject: Subject) -> None:
     """See `demands`."""
     async with subject.open() as case:
         case.needs("audio_output")
-        _, reply = await _interrupted(case)
+        _, reply = await _interrupted(case, SOME_MS)
         cut = await reply.interrupted()
-        form = next((c.format for c in reply.of(AudioChunk) if c.format), case.provider.get_audio_format())
-        told = form.duration_ms(len(reply.audio))
+        told = _told_ms(case, reply)
         near = abs(cut.generated_ms - told) <= SLACK_MS
         case.demand(near, f"generated_ms of about {told:.0f}, the audio that was told", cut)
         items = {chunk.item_id for chunk in reply.of(AudioChunk)}
@@ -215,7 +217,7 @@ async def what_was_not_heard_is_forgotten(subject: Subject) -> None:
     async with subject.open() as case:
         case.needs("truncation", "audio_output")
         far = case.far
-        listener, reply = await _interrupted(case)
+        listener, reply = await _interrupted(case, SOME_MS)
         cut = await reply.interrupted()
         await reply.done()
         truncate = {"item_id": cut.item_id, "heard_ms": cut.generated_ms / 2}
@@ -237,10 +239,20 @@ async def what_was_not_heard_is_forgotten(subject: Subject) -> None:
         )
 
 
-async def _interrupted(case: Case) -> tuple[Listener, Heard]:
+async def _interrupted(case: Case, ms: float = 0.0) -> tuple[Listener, Heard]:
+    """A reply that is interrupted when some of it has come, of its audio so many milliseconds."""
     listener = await case.connected()
     await listener.first(SessionCreated)
     reply = await case.ask(listener, LONG)
     await reply.under_way()
+    await listener.until(
+        lambda: not reply.audio or _told_ms(case, reply) >= ms or reply.of(ResponseCompleted),
+        f"{ms:g} ms of audio",
+    )
     await case.provider.interrupt()
     return listener, reply
+
+
+def _told_ms(case: Case, reply: Heard) -> float:
+    form = next((chunk.format for chunk in reply.of(AudioChunk) if chunk.format), None)
+    return (form or case.provider.get_audio_format()).duration_ms(len(reply.audio))

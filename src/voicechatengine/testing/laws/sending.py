@@ -161,7 +161,7 @@ async def audio_reaches_the_vendor_whole(subject: Subject) -> None:
         listener = await case.connected()
         await listener.first(SessionCreated)
         form = case.provider.get_audio_format()
-        audio = tone(form, 1_000, [440.0])
+        audio = tone(form, 1_003, [440.0])  # no whole number of frames
         await case.provider.send_message(MessageType.ACTIVITY_START, {})
         start = 0
         for ms in (1, 20, 7, 333, 20, 600, 1_000):

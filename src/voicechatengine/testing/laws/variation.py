@@ -6,7 +6,7 @@ import contextlib
 import json
 import random
 from collections.abc import Iterator
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 import msgspec
 
@@ -98,12 +98,12 @@ def _changed(frame: bytes | str, rng: random.Random) -> bytes | str:
     return json.dumps(value)
 
 
-def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+def _places(value: object) -> Iterator[tuple[Any, Any]]:
     entries: list[tuple[Any, Any]] = []
     if isinstance(value, dict):
-        entries = list(value.items())
+        entries = list(cast("dict[Any, Any]", value).items())
     elif isinstance(value, list):
-        entries = list(enumerate(value))
+        entries = list(enumerate(cast("list[Any]", value)))
     for key, inner in entries:
         yield value, key
         yield from _places(inner)

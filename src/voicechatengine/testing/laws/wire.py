@@ -98,12 +98,10 @@ class Wire:
         if not holds:
             raise Violation(expected, came if isinstance(came, str) else repr(came), str(self._lines))
 
-    @property
-    def server(self) -> ServerDialect:
-        """The vendor's side; `NotApplicable` where there is none."""
+    def needs_server(self) -> None:
+        """`NotApplicable` where nobody speaks for the vendor."""
         if self._server is None:
             raise NotApplicable("there is no server dialect that could speak for the vendor")
-        return self._server
 
     def open(self) -> Wire:
         """Both sides open, and what they say to each other at once is said."""
@@ -121,8 +119,10 @@ class Wire:
 
     def says(self, *events: Event) -> None:
         """The vendor says something."""
+        self.needs_server()
+        assert self._server is not None
         for event in events:
-            self._told(self.server.send(event, self.now))
+            self._told(self._server.send(event, self.now))
         self.settle()
 
     def comes(self, frame: bytes | str) -> Sequence[Event | Outgoing]:
@@ -295,11 +295,17 @@ class DialectSubject:
         made = None if alone or self.server is None else self.server(counted())
         return Wire(self.client(start, counted()), made, self.audio, self.exchange)
 
+    def talk(self, restore: Restore | None = None) -> Wire:
+        """An open connection to the vendor's side; `NotApplicable` where there is none."""
+        wire = self.wire(restore)
+        wire.needs_server()
+        return wire.open()
+
     def corpus(self) -> list[bytes | str]:
         """Frames that the vendor sends: those that were given, and those of a conversation with the server's side."""
         frames = list(self.frames)
         if self.server is not None:
-            wire = self.wire().open()
+            wire = self.talk()
             wire.reply(1)
             wire.reply(2, end=False)
             wire.says(ResponseCompleted("resp_kit2", "failed", "quota"))
