@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from voicechatengine.providers.cascade import LanguageModel, SpeechToText, TextToSpeech
+from voicechatengine.providers.cascade import LanguageModel, SpeechToText, TextToSpeech, TurnDetector
 from voicechatengine.providers.chat import ChatConfig, ChatModel
+from voicechatengine.providers.deepgram import DeepgramRecogniser, DeepgramSpeech
 from voicechatengine.providers.elevenlabs import ElevenLabsRecogniser, ElevenLabsSpeech
 from voicechatengine.providers.speech import HttpRecogniser, HttpSpeech, RecogniserConfig, SpeechConfig
 
-ears: tuple[SpeechToText, ...] = (ElevenLabsRecogniser(), HttpRecogniser(RecogniserConfig(model="whisper")))
-voices: tuple[TextToSpeech, ...] = (ElevenLabsSpeech(), HttpSpeech(SpeechConfig(model="kokoro")))
+turns: tuple[TurnDetector, ...] = (DeepgramRecogniser(),)
+ears: tuple[SpeechToText, ...] = (
+    DeepgramRecogniser(),
+    ElevenLabsRecogniser(),
+    HttpRecogniser(RecogniserConfig(model="whisper")),
+)
+voices: tuple[TextToSpeech, ...] = (
+    DeepgramSpeech(),
+    ElevenLabsSpeech(),
+    HttpSpeech(SpeechConfig(model="kokoro")),
+)
 models: tuple[LanguageModel, ...] = (ChatModel(ChatConfig(model="llama3.2")),)

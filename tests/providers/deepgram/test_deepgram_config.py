@@ -51,7 +51,7 @@ def test_listening_is_asked_for_by_the_query():
 def test_the_name_of_a_voice_says_which_socket_speaks(voice, address):
     form = AudioFormat("g711_ulaw", 8_000)
     config = DeepgramConfig(
-        url="http://localhost:1/base/", api_key="", speed=1.1, output_format=form, headers={"x-one": "1"}
+        url="http://localhost:1/base/", speed=1.1, output_format=form, headers={"x-one": "1"}
     )
     endpoint = config.speaking(voice)
     assert endpoint.url.partition("?")[0] == address
@@ -72,6 +72,8 @@ def test_a_key_is_wanted_for_deepgrams_own_host_and_never_shown(monkeypatch):
     config = DeepgramConfig()
     assert config.speaking(config.voice).headers == {"authorization": "Token from-the-environment"}
     assert "environment" not in repr(config)
+    assert DeepgramConfig(url="ws://localhost:1").api_key is None
+    assert DeepgramConfig(url="wss://api.eu.deepgram.com").api_key is not None
     assert "environment" not in repr(config.listening())
 
 

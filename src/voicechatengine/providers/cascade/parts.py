@@ -64,7 +64,8 @@ class TurnDetector(Part, Protocol):
 
     def hear(self, audio: bytes) -> Sequence[Turn]:
         """The next stretch of audio, of any length, and the borders that are certain now. Takes less than a millisecond
-        for 20 ms of audio.
+        for 20 ms of audio. A detector that is answered from elsewhere gives borders with the audio that follows them, so audio
+        goes on (silence will do) until a turn has ended.
         """
         ...
 

@@ -30,7 +30,7 @@ _SCHEMES: Final = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
 class DeepgramConfig:
     """Deepgram as ears and voice of a cascade; one configuration serves both parts.
 
-    `api_key` falls back to ``DEEPGRAM_API_KEY``; it is required for Deepgram's own host. `url` is another server: a base such as
+    `api_key` is required for Deepgram's own hosts, and falls back to ``DEEPGRAM_API_KEY`` for them alone. `url` is another server: a base such as
     ``ws://localhost:8080``. `model` hears: ``flux-general-en``, or ``flux-general-multi`` with `languages` as hints; `keyterms` are
     names and terms that it is to know. `voice` is the model that speaks where the session names none: ``flux-{voice}-{language}``,
     or an Aura one such as ``aura-2-thalia-en``; `speed` is its pace (0.5..1.5).
@@ -57,9 +57,9 @@ class DeepgramConfig:
     retry: Retry = Retry()
 
     def __post_init__(self) -> None:
-        if self.api_key is None:
-            object.__setattr__(self, "api_key", os.environ.get(KEY_VARIABLE) or None)
         _address(self.url, "", [])
+        if self.api_key is None and _own(self.url):
+            object.__setattr__(self, "api_key", os.environ.get(KEY_VARIABLE) or None)
         if not self.model.startswith("flux-"):
             raise MessageError(
                 f"model: {self.model!r} does not hear turns", field="model", cure="use a Flux model"
@@ -94,7 +94,7 @@ class DeepgramConfig:
             )
 
     def listening(self) -> Endpoint:
-        """Where to listen. Raises `AuthenticationError` for Deepgram's own host without a key."""
+        """Where to listen. Raises `AuthenticationError` for Deepgram's own hosts without a key."""
         options = {name: getattr(self, name) for name in wire.THRESHOLDS}
         query: list[tuple[str, object]] = [
             ("model", self.model),
@@ -114,12 +114,16 @@ class DeepgramConfig:
         return Endpoint(_address(self.url, path, query), self._headers())
 
     def _headers(self) -> dict[str, str]:
-        own = urlsplit(self.url).hostname == urlsplit(wire.URL).hostname
-        if own and not self.api_key:
+        if _own(self.url) and not self.api_key:
             raise AuthenticationError(
                 "no API key is set", cure=f"set {KEY_VARIABLE}, or pass api_key= to DeepgramConfig"
             )
         return {**({"authorization": f"Token {self.api_key}"} if self.api_key else {}), **self.headers}
+
+
+def _own(url: str) -> bool:
+    """Whether it is Deepgram's own, of any region."""
+    return f".{urlsplit(url).hostname}".endswith(".deepgram.com")
 
 
 def is_aura(voice: str) -> bool:
