@@ -49,7 +49,7 @@ class Requests:
 
         Raises `MessageError` if too many are held.
         """
-        new = self.unanswered or command != PLAIN
+        new = self.unanswered or command.instructions is not None
         if busy:
             if new and command not in self._held:
                 if len(self._held) >= HELD:

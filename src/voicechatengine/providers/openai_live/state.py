@@ -86,9 +86,10 @@ class State:
         due = self.fill_due()
         if due is None or due > now:
             return
-        assert self.fed is not None
-        stretches = min(FILLS, 1 + int((now - due) * 1000 / FILL_MS))
-        self.fed = max(self.fed + stretches * FILL_MS / 1000, now - SILENT_S)
+        stretches = 1 + int((now - due) * 1000 / FILL_MS)
+        if stretches > FILLS:  # nothing was waited for until now
+            stretches, due = 1, now
+        self.fed = due - SILENT_S + stretches * FILL_MS / 1000
         self._filled(stretches * FILL_MS)
         out.append(Frame(encode.append(self.form.silence(stretches * FILL_MS))))
 
