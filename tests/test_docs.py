@@ -9,6 +9,7 @@ import re
 import shlex
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -31,13 +32,19 @@ BLOCKS = [
 
 
 async def run_block(source: str, path: Path, line: int, names: dict[str, object]) -> None:
-    """Runs a block as a program in which `await` may stand anywhere, with those names given."""
+    """Runs a block as a module in which `await` may stand anywhere, with those names given."""
     tree = ast.parse(source)
     ast.increment_lineno(tree, line)
     code = compile(tree, str(path), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
-    result = eval(code, names)
-    if inspect.isawaitable(result):
-        await result
+    module = ModuleType("block")
+    module.__dict__.update(names)
+    sys.modules["block"] = module  # dataclasses look for theirs
+    try:
+        result = eval(code, module.__dict__)
+        if inspect.isawaitable(result):
+            await result
+    finally:
+        del sys.modules["block"]
 
 
 @pytest.fixture
@@ -57,8 +64,15 @@ async def test_python_blocks_run(page, line, source, tmp_path):
     question = str(ROOT / "examples/question.wav")
     with contextlib.chdir(tmp_path):
         async with simulator("openai") as server:
-            names: dict[str, object] = {"__name__": "block", "url": server.url, "question": question}
+            names: dict[str, object] = {"url": server.url, "question": question}
             await run_block(source, page, line, names)
+
+
+def test_a_new_vendor_is_one_file_of_eighty_lines_and_its_page_shows_all_of_it():
+    """docs/new-provider.md runs it; what it shows is the file that it names."""
+    code = (ROOT / "examples/tavern.py").read_text()
+    assert code.count("\n") <= 80
+    assert f"```python\n{code}```" in (ROOT / "docs/new-provider.md").read_text()
 
 
 def test_every_page_with_code_is_run():

@@ -118,6 +118,11 @@ async def test_custom_provider(tmp_path):
     assert await run("custom_provider.py", cwd=tmp_path) == ["Pieces of eight!"]
 
 
+async def test_tavern(tmp_path):
+    """A vendor is a file to import; docs/new-provider.md talks to it."""
+    assert await run("tavern.py", cwd=tmp_path) == []
+
+
 def test_every_example_is_run_and_listed():
     """No example is left out of these tests, nor of the page that lists them."""
     page = (EXAMPLES / "README.md").read_text()

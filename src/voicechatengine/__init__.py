@@ -70,6 +70,7 @@ if TYPE_CHECKING:
     from voicechatengine.providers.openai import OpenAIConfig, OpenAIProvider
     from voicechatengine.providers.openai_live import OpenAILiveConfig, OpenAILiveProvider
     from voicechatengine.providers.qwen import QwenConfig, QwenProvider
+    from voicechatengine.providers.voicelive import VoiceLiveConfig, VoiceLiveProvider
     from voicechatengine.providers.xai import XAIConfig, XAIProvider
 
 _LAZY = {
@@ -97,6 +98,8 @@ _LAZY = {
     "QwenConfig": "voicechatengine.providers.qwen",
     "ElevenRealtimeProvider": "voicechatengine.providers.elevenrealtime",
     "ElevenRealtimeConfig": "voicechatengine.providers.elevenrealtime",
+    "VoiceLiveProvider": "voicechatengine.providers.voicelive",
+    "VoiceLiveConfig": "voicechatengine.providers.voicelive",
     "XAIProvider": "voicechatengine.providers.xai",
     "XAIConfig": "voicechatengine.providers.xai",
 }
@@ -187,6 +190,8 @@ __all__ = [
     "UsageReport",
     "VendorMessage",
     "VoiceEngine",
+    "VoiceLiveConfig",
+    "VoiceLiveProvider",
     "XAIConfig",
     "XAIProvider",
 ]

@@ -54,7 +54,10 @@ class Case:
 
 CASES = (
     Case("openai", "OpenAI"),
+    Case("openai-live", "OpenAI Live"),
     Case("xai", "xAI"),
+    Case("qwen", "Qwen"),
+    Case("elevenrealtime", "Eleven Realtime"),
     Case("anthropic", "Anthropic", {"modalities": ("text",), "url": "http://here"}),
     Case("mock", "mock", {"detect_turns": True, "respond": lambda turn: answer("mock", turn)}),
 )

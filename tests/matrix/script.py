@@ -20,10 +20,7 @@ WEATHER = Tool(
     "The weather of a city",
     {"type": "object", "properties": {"city": {"type": "string"}}, "required": ["city"]},
 )
-PIXEL = bytes.fromhex(
-    "89504e470d0a1a0a0000000d494844520000000100000001080600000"
-    "01f15c4890000000d49444154789c6360f8cfc0000000030001005c1e2b1d0000000049454e44ae426082"
-)
+PICTURE = bytes.fromhex("ffd8ffe000104a46494600010100000100010000ffd9")
 NEUTRAL = {"vendor", "usage", "rate_limits", "session_updated"}
 """What a vendor may tell at any time."""
 
@@ -87,12 +84,11 @@ class Step(NamedTuple):
 
 def replied(able: Capabilities) -> set[str]:
     """The events of any reply."""
-    duplex = able.get("full_duplex", False)
     return {
+        "item_added",
         "response_started",
         "text_chunk",
         "response_completed",
-        *(() if duplex else ("item_added",)),
         *(("audio_chunk",) if able.get("audio_output") else ()),
     }
 
@@ -136,7 +132,9 @@ async def interrupted(talk: Talk) -> None:
 
 
 async def image(talk: Talk) -> None:
-    await talk.provider.send_message(MessageType.IMAGE, {"image": PIXEL, "mime_type": "image/png"})
+    if talk.able.get("audio_input"):
+        await talk.provider.send_audio(talk.provider.get_audio_format().silence(100))
+    await talk.provider.send_message(MessageType.IMAGE, {"image": PICTURE, "mime_type": "image/jpeg"})
     await talk.ask("What is this?")
     assert "shown" in await talk.reply()
 

@@ -34,6 +34,7 @@ PROVIDERS: Final[dict[str, Entry]] = {
     "openai-live": Entry("voicechatengine.providers.openai_live", "OpenAILiveConfig", "OpenAILiveProvider"),
     "xai": Entry("voicechatengine.providers.xai", "XAIConfig", "XAIProvider"),
     "azure": Entry("voicechatengine.providers.azure", "AzureConfig", "AzureProvider"),
+    "voicelive": Entry("voicechatengine.providers.voicelive", "VoiceLiveConfig", "VoiceLiveProvider"),
     "qwen": Entry("voicechatengine.providers.qwen", "QwenConfig", "QwenProvider"),
     "elevenrealtime": Entry(
         "voicechatengine.providers.elevenrealtime", "ElevenRealtimeConfig", "ElevenRealtimeProvider"

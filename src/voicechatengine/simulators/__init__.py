@@ -10,7 +10,7 @@ from voicechatengine.simulators.faults import Faults
 from voicechatengine.simulators.memory import memory_connector, memory_http
 from voicechatengine.simulators.server import simulator
 from voicechatengine.simulators.service import Connection, Simulator
-from voicechatengine.simulators.vendors import SIMULATORS, Vendor
+from voicechatengine.simulators.vendors import SIMULATORS, Vendor, realtime
 
 __all__ = [
     "SIMULATORS",
@@ -20,5 +20,6 @@ __all__ = [
     "Vendor",
     "memory_connector",
     "memory_http",
+    "realtime",
     "simulator",
 ]

@@ -52,7 +52,7 @@ class Vendor:
     provider: Callable[[Handshake], Provider] | None = None
 
 
-def _realtime(
+def realtime(
     title: str,
     differences: Differences | Callable[[Handshake], Differences],
     *,
@@ -95,7 +95,7 @@ def _realtime(
 def _openai() -> Vendor:
     from voicechatengine.providers.realtime.differences import OPENAI  # noqa: PLC0415 - only when asked for
 
-    return _realtime("OpenAI", OPENAI)
+    return realtime("OpenAI", OPENAI)
 
 
 def _openai_live() -> Vendor:
@@ -123,13 +123,13 @@ def _openai_live() -> Vendor:
 def _xai() -> Vendor:
     from voicechatengine.providers.xai.config import DIFFERENCES  # noqa: PLC0415 - only when asked for
 
-    return _realtime("xAI", DIFFERENCES)
+    return realtime("xAI", DIFFERENCES)
 
 
 def _azure() -> Vendor:
     from voicechatengine.providers.azure import server_handshake  # noqa: PLC0415 - only when asked for
 
-    return _realtime(
+    return realtime(
         "Azure OpenAI",
         server_handshake.differences,
         path=server_handshake.PATH,
@@ -138,10 +138,24 @@ def _azure() -> Vendor:
     )
 
 
+def _voicelive() -> Vendor:
+    from voicechatengine.providers.voicelive import server_handshake  # noqa: PLC0415 - only when asked for
+    from voicechatengine.providers.voicelive.config import PATH  # noqa: PLC0415 - likewise
+    from voicechatengine.providers.voicelive.table import VOICELIVE  # noqa: PLC0415 - likewise
+
+    return realtime(
+        "Voice Live",
+        VOICELIVE,
+        path=PATH,
+        refuse=server_handshake.refuse,
+        rate_limited=server_handshake.rate_limited,
+    )
+
+
 def _qwen() -> Vendor:
     from voicechatengine.providers.qwen.config import DIFFERENCES, PATH  # noqa: PLC0415 - only when asked for
 
-    return _realtime("Qwen", DIFFERENCES, path=PATH)
+    return realtime("Qwen", DIFFERENCES, path=PATH)
 
 
 def _elevenrealtime() -> Vendor:
@@ -150,7 +164,7 @@ def _elevenrealtime() -> Vendor:
         PATH,
     )
 
-    return _realtime("Eleven Realtime", DIFFERENCES, path=PATH)
+    return realtime("Eleven Realtime", DIFFERENCES, path=PATH)
 
 
 def _anthropic() -> Vendor:
@@ -278,6 +292,7 @@ _VENDORS: Final[dict[str, Callable[[], Vendor]]] = {
     "openai": _openai,
     "openai-live": _openai_live,
     "azure": _azure,
+    "voicelive": _voicelive,
     "xai": _xai,
     "qwen": _qwen,
     "elevenrealtime": _elevenrealtime,

@@ -27,6 +27,7 @@ from voicechatengine.session.dialect import Close, Ids, Restore
 EXPIRY_NOTICE_S: Final = 60.0  # before the session's limit
 
 _KNOWN: Final = wire.SERVER_TYPES.keys() | wire.OTHER_TYPES
+_AUDIO: Final = (wire.AudioDelta, wire.BetaAudioDelta)
 _json: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
 
@@ -77,8 +78,11 @@ class RealtimeClient:
             out.append(VendorMessage(str(message.__struct_config__.tag), _json(frame)))
         if handler is not None:
             handler(self._state, message, now, out)
-            if kind is not wire.AudioDelta:  # fifty times a second, and it moves no deadline
+            if kind not in _AUDIO:  # fifty times a second, and it moves no deadline
                 self._due = self._next_due()
+                for index, event in enumerate(out):
+                    if isinstance(event, VendorMessage) and event.raw is receiving.AS_IT_CAME:
+                        out[index] = VendorMessage(event.name, _json(frame))
         return out
 
     def closed(self, close: Close, now: float, /) -> Sequence[Output]:

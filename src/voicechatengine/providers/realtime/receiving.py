@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final
 
-import msgspec
 from msgspec import UNSET
 from pybase64 import b64decode
 
@@ -38,6 +37,9 @@ KINDS: Final[dict[str, Kind]] = {
     "function_call_output": "tool_result",
 }
 """The kinds of item that have a common meaning."""
+
+AS_IT_CAME: Final[dict[str, Any]] = {}
+"""Stands for the message itself, with all that the structs do not know of it: the dialect puts that in its place."""
 
 ROLES: Final[dict[object, Role]] = {"user": "user", "system": "system"}
 
@@ -90,7 +92,7 @@ def committed(state: State, message: wire.BufferCommitted, now: float, out: list
 def cleared(state: State, message: wire.BufferCleared, now: float, out: list[Output]) -> None:
     """The buffer is empty."""
     state.requests.no_turn()
-    out.append(VendorMessage("input_audio_buffer.cleared", {"event_id": message.event_id}))
+    out.append(VendorMessage("input_audio_buffer.cleared", AS_IT_CAME))
     state.ask_held(now, out)
 
 
@@ -104,7 +106,7 @@ def item(
         return
     kind = KINDS.get(item.type or "message")
     if kind is None:
-        out.append(VendorMessage(str(message.__struct_config__.tag), msgspec.to_builtins(message)))
+        out.append(VendorMessage(str(message.__struct_config__.tag), AS_IT_CAME))
         return
     role: Role = "assistant" if kind == "tool_call" else "user"
     if kind == "message":
@@ -163,7 +165,7 @@ def began(state: State, message: wire.ResponseCreated, now: float, out: list[Out
     if response_id in state.replies.open:
         return
     if state.replies.has_ended(response_id):
-        out.append(VendorMessage("response.created", msgspec.to_builtins(message)))
+        out.append(VendorMessage("response.created", AS_IT_CAME))
         return
     state.begin(response_id, now, out, in_conversation=in_conversation, metadata=body.metadata)
 
