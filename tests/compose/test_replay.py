@@ -36,6 +36,7 @@ from voicechatengine.messages import (
     TextPart,
     Tool,
 )
+from voicechatengine.session.grammar import Grammar
 
 HERE = Path(__file__).parent
 
@@ -73,6 +74,31 @@ async def test_events_come_at_their_times_without_the_application(tmp_path, spee
         assert time == pytest.approx((line.at - lines[0].at) * factor, abs=1e-3)
     assert not replay.is_connected()
     await replay.disconnect()
+
+
+async def test_who_leaves_in_the_midst_of_a_reply_is_told_its_end(tmp_path):
+    """Also where the recorded one stayed to the end; nothing is told behind it of what was never begun."""
+    path = tmp_path / "a.jsonl"
+    await written_conversation(Recorded(MockProvider(), path))
+    replay = Replayed(path)
+    watcher, grammar = Watcher(replay), Grammar()
+    await replay.connect()
+    await watcher.until("text_chunk", 1)
+    await replay.disconnect()
+    events = await watcher.end()
+    assert [grammar.check(event.data) for event in events] == [None] * len(events)
+    assert grammar.open_responses == ()
+    assert [event.data["reason"] for event in events if event.type == "response_completed"][
+        -1
+    ] == "disconnected"
+
+
+async def test_capabilities_are_the_callers_own(tmp_path):
+    """Nobody changes what the next one is told."""
+    await written_conversation(Recorded(MockProvider(), tmp_path / "a.jsonl"))
+    replay = Replayed(tmp_path / "a.jsonl")
+    replay.get_capabilities().clear()
+    assert replay.get_capabilities()["text_input"]
 
 
 async def test_a_replay_can_be_recorded(tmp_path):

@@ -23,7 +23,14 @@ from voicechatengine.compose.check import Checker
 from voicechatengine.compose.failure import error_of
 from voicechatengine.compose.tape import Call, Ended, Heard, Outcome, Session, read
 from voicechatengine.errors import ConnectionError, MessageError, ProviderError
-from voicechatengine.events import AudioChunk, ConnectionState, ErrorInfo, ProviderEvent, StateChanged
+from voicechatengine.events import (
+    AudioChunk,
+    ConnectionState,
+    ErrorInfo,
+    ProviderEvent,
+    ResponseCompleted,
+    StateChanged,
+)
 from voicechatengine.messages import (
     AudioAppend,
     Command,
@@ -39,6 +46,7 @@ from voicechatengine.messages import (
     command,
 )
 from voicechatengine.provider import EventHandler, SessionOptions, session_options
+from voicechatengine.session.grammar import OF_A_RESPONSE, QUIET, Grammar
 from voicechatengine.session.hub import CONTROL_WEIGHT, Hub
 
 log: Final = logging.getLogger("voicechatengine")
@@ -80,6 +88,7 @@ class Replayed:
         self._news = asyncio.Event()  # the application did something, or the connection changed
         self._base = (0.0, 0.0)  # this place of the recording was played at this time of the loop
         self._difference: MessageError | None = None
+        self._grammar = Grammar()  # knows the replies that run
 
     @property
     def difference(self) -> MessageError | None:
@@ -167,7 +176,7 @@ class Replayed:
 
     def get_capabilities(self) -> Capabilities:
         """See `Provider.get_capabilities`. As they were at this place of the recording."""
-        return self._session.capabilities
+        return {**self._session.capabilities}
 
     def events(self) -> AsyncIterator[ProviderEvent]:
         """See `Provider.events`."""
@@ -241,6 +250,7 @@ class Replayed:
             self._hub.emit(ErrorInfo("internal", repr(error), recoverable=False))
         finally:
             self._connected = False
+            self._end_replies()
             if not ready.done():
                 ready.set_exception(self._difference or cause)
                 ready.exception()  # connect() may have been cancelled: nobody is left to ask
@@ -265,11 +275,22 @@ class Replayed:
         event = line.event()
         data = event.data
         if isinstance(data, StateChanged):
+            if data.state in QUIET:
+                self._end_replies()
             self._connected = data.state is ConnectionState.CONNECTED
             self._news.set()
+        wrong = self._grammar.check(data)
+        if wrong is not None and self._leaving and type(data) in OF_A_RESPONSE:
+            return True  # of a reply whose beginning nobody was told
         self._hub.name, self._hub.session_id = event.provider, event.session_id
         self._hub.publish(event, len(data.audio) if isinstance(data, AudioChunk) else CONTROL_WEIGHT)
         return True
+
+    def _end_replies(self) -> None:
+        """Who leaves before the recorded one did leaves replies that run: they end before the session does."""
+        for response in self._grammar.open_responses if self._leaving else ():
+            self._hub.emit(ResponseCompleted(response, "failed", "disconnected"))
+        self._grammar = Grammar()
 
     async def _outcome(self, line: Outcome) -> bool:
         if self._opening is not None and line.number == self._opening.number:
