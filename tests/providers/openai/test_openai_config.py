@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from voicechatengine.audio.format import AudioFormat
+from voicechatengine.capabilities import Capabilities
 from voicechatengine.errors import AuthenticationError, MessageError
 from voicechatengine.messages import Options, TurnDetection
-from voicechatengine.providers.openai.config import OpenAIConfig, capabilities, endpoint
-from voicechatengine.providers.openai.provider import VENDOR
+from voicechatengine.providers.openai.config import OpenAIConfig, endpoint
+from voicechatengine.providers.openai.provider import vendor
 from voicechatengine.session.dialect import Restore
 
 
@@ -26,6 +27,10 @@ def test_the_service_is_reached_with_the_key_as_bearer(monkeypatch: pytest.Monke
     assert there.headers == {"Authorization": "Bearer sk-from-environment"}
     assert "sk-" not in repr(there)
     assert "sk-" not in repr(OpenAIConfig())
+
+
+def able(config: OpenAIConfig, options: Options) -> Capabilities:
+    return vendor(config).capabilities(config, options)
 
 
 @pytest.mark.parametrize(
@@ -79,16 +84,16 @@ def test_an_option_that_the_service_does_not_have_is_refused_at_once():
 
 
 def test_the_format_is_24_khz_unless_said_otherwise():
-    assert VENDOR.audio_format(Options()) == AudioFormat("pcm16", 24_000)
+    assert vendor(OpenAIConfig()).audio_format(Options()) == AudioFormat("pcm16", 24_000)
     ulaw = AudioFormat("g711_ulaw", 8000)
-    assert VENDOR.audio_format(Options(input_audio_format=ulaw)) == ulaw
+    assert vendor(OpenAIConfig()).audio_format(Options(input_audio_format=ulaw)) == ulaw
 
 
 def test_what_is_claimed_can_be_asked_for():
-    known = capabilities(OpenAIConfig(api_key="k"), Options())
+    known = able(OpenAIConfig(api_key="k"), Options())
     assert known.get("session_limit_s") == 3600
-    assert "session_limit_s" not in capabilities(OpenAIConfig(url="ws://host"), Options())
-    assert not capabilities(OpenAIConfig(), Options(transcription=None)).get("input_transcription")
+    assert "session_limit_s" not in able(OpenAIConfig(url="ws://host"), Options())
+    assert not able(OpenAIConfig(), Options(transcription=None)).get("input_transcription")
     for form in known["input_formats"]:
         OpenAIConfig(input_audio_format=form, output_audio_format=form)
     for voice in known["voices"]:

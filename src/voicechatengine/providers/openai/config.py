@@ -10,11 +10,10 @@ import dataclasses
 from typing import ClassVar, Final
 from urllib.parse import urlsplit
 
-from voicechatengine.capabilities import Capabilities
-from voicechatengine.messages import Options
 from voicechatengine.provider import ProviderConfig
 from voicechatengine.providers.realtime import encode, family
-from voicechatengine.providers.realtime.differences import OPENAI
+from voicechatengine.providers.realtime.beta import BETA
+from voicechatengine.providers.realtime.differences import OPENAI, Differences
 from voicechatengine.session.dialect import Endpoint, Restore
 
 URL: Final = "wss://api.openai.com/v1/realtime"
@@ -27,7 +26,8 @@ class OpenAIConfig(ProviderConfig):
     """A session with OpenAI Realtime, or with any server that speaks its wire.
 
     `api_key` falls back to ``OPENAI_API_KEY``; it is required for OpenAI's own host. `url` is another server: a base such as
-    ``http://localhost:8080`` or a whole address, ``ws``, ``wss``, ``http`` or ``https``; a query in it is kept. `vendor` takes
+    ``http://localhost:8080`` or a whole address, ``ws``, ``wss``, ``http`` or ``https``; a query in it is kept. `beta` is for a server
+    that speaks the wire as it was before its release, such as Speaches. `vendor` takes
     the service's own session fields, nested as it has them: ``{"audio": {"output": {"speed": 1.2}}}``. Raises `MessageError`
     naming the field for what the service does not have.
     """
@@ -35,11 +35,20 @@ class OpenAIConfig(ProviderConfig):
     KEY_VARIABLES: ClassVar[tuple[str, ...]] = ("OPENAI_API_KEY",)
 
     model: str | None = MODEL
+    beta: bool = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        encode.opening(self.options(), OPENAI)
+        encode.opening(self.options(), differences(self))
         _address(self, None)
+
+
+def differences(config: OpenAIConfig) -> Differences:
+    """How the wire of this session differs from OpenAI's. Of another server neither the models, nor the voices, nor the limit of a
+    session are known.
+    """
+    table = BETA if config.beta else OPENAI
+    return table if _own(config) else dataclasses.replace(table, models=(), voices=(), session_limit_s=None)
 
 
 def endpoint(config: OpenAIConfig, restore: Restore) -> Endpoint:
@@ -57,11 +66,3 @@ def _address(config: OpenAIConfig, model: str | None) -> str:
 
 def _own(config: OpenAIConfig) -> bool:
     return config.url is None or urlsplit(config.url).hostname == urlsplit(URL).hostname
-
-
-def capabilities(config: OpenAIConfig, options: Options) -> Capabilities:
-    """What the service can do; another server's limit of a session is not known."""
-    known = family.capabilities(OPENAI, options)
-    if not _own(config):
-        del known["session_limit_s"]
-    return known

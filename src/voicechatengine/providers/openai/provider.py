@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import random
 from collections.abc import Callable
-from typing import Final, final
+from typing import final
 
-from voicechatengine.providers.openai.config import OpenAIConfig, capabilities, endpoint
+from voicechatengine.providers.openai.config import OpenAIConfig, differences, endpoint
 from voicechatengine.providers.realtime import family
-from voicechatengine.providers.realtime.differences import OPENAI
 from voicechatengine.session.runtime import Runtime
 from voicechatengine.session.transport import Connector
+from voicechatengine.session.vendor import Vendor
 
-VENDOR: Final = dataclasses.replace(family.vendor("openai", OPENAI, endpoint), capabilities=capabilities)
+
+def vendor(config: OpenAIConfig) -> Vendor[OpenAIConfig]:
+    """What the runtime must know of a session: its wire depends on the config."""
+    return family.vendor("openai", differences(config), endpoint)
 
 
 @final
@@ -32,4 +34,5 @@ class OpenAIProvider(Runtime[OpenAIConfig]):
         clock: Callable[[], float] | None = None,
         rng: random.Random | None = None,
     ) -> None:
-        super().__init__(config or OpenAIConfig(), VENDOR, connector=connector, clock=clock, rng=rng)
+        config = config or OpenAIConfig()
+        super().__init__(config, vendor(config), connector=connector, clock=clock, rng=rng)

@@ -8,7 +8,7 @@ Sources: the beta types of the `openai` package 3.54.0 (`openai/types/beta/realt
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from msgspec import UNSET
 
@@ -42,14 +42,12 @@ def _spoken(modalities: list[str]) -> list[str]:
 
 def _one(modalities: Any) -> Any:
     """What comes with its words counts once; what is none of these is left to be refused."""
-    known = (
-        isinstance(modalities, list)
-        and bool(modalities)
-        and set(cast("list[Any]", modalities)) <= {"text", "audio"}
-    )
-    if not known:
+    if not isinstance(modalities, list):
         return modalities
-    return ["audio"] if "audio" in modalities else ["text"]
+    names: list[Any] = modalities
+    if "audio" in names:
+        return ["audio"] if all(name in ("audio", "text") for name in names) else names
+    return names
 
 
 def format_word(value: Fields, words: Mapping[str, Fields] = FORMATS) -> Any:

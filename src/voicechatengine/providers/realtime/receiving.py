@@ -101,6 +101,8 @@ def item(
 ) -> None:
     """An item has its place in the conversation."""
     item = message.item
+    if item is None:  # it says nothing
+        return
     if state.resuming is not None:
         state.resuming.append(item)
         return
@@ -222,7 +224,7 @@ def words(
     """Words of a response; `whole` ones repeat what came as deltas."""
     reply = state.reply(message.response_id, now, out)
     if reply is not None:
-        place = (message.item_id, message.content_index, spoken)
+        place = (message.item_id, message.content_index or 0, spoken)
         state.replies.text(reply, place, text, out, whole=whole)
 
 
@@ -240,14 +242,14 @@ def output_added(state: State, message: wire.OutputItemAdded, now: float, out: l
     """A response begins an item; of a call, its name is kept."""
     reply = state.reply(message.response_id, now, out)
     item = message.item
-    if reply is not None and item.type == "function_call" and item.id:
+    if reply is not None and item is not None and item.type == "function_call" and item.id:
         reply.functions[item.id] = (item.call_id or "", item.name or "")
 
 
 def output_done(state: State, message: wire.OutputItemDone, now: float, out: list[Output]) -> None:
     """A response has an item whole: its words and its call, if nothing told them yet."""
     reply = state.reply(message.response_id, now, out)
-    if reply is not None:
+    if reply is not None and message.item is not None:
         output(state, reply, message.item, out)
 
 

@@ -14,19 +14,19 @@ Token: TypeAlias = Callable[[], Awaitable[str]]
 async def fetch(token: Token) -> str:
     """A fresh token. Raises `AuthenticationError` if there is none, and `ConnectionError`, which is tried again, for an `OSError`."""
     try:
-        fetched = await token()
+        fetched: object = await token()
     except ConnectionError:
         raise
     except OSError as error:
         raise ConnectionError(
-            f"no token: {error or type(error).__name__}", cure="check the network"
+            f"no token: {str(error) or type(error).__name__}", cure="check the network"
         ) from error
     except Exception as error:
         raise AuthenticationError(
             f"no token: the callback raised {type(error).__name__}: {error}",
             cure="mend the callback in token=",
         ) from error
-    if not isinstance(fetched, str) or not fetched.strip():  # pyright: ignore[reportUnnecessaryIsInstance] - it is the user's
+    if not isinstance(fetched, str) or not fetched.strip():
         raise AuthenticationError(
             "no token: the callback gave none", cure="let it return the token's text, without Bearer"
         )

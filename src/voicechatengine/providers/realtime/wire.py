@@ -128,28 +128,28 @@ class ResponseCancel(Message, tag="response.cancel"):
 class Error(Message, tag="error"):
     """A message was refused, or the session broke."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     error: ErrorDetail = msgspec.field(default_factory=ErrorDetail)
 
 
 class SessionCreated(Message, tag="session.created"):
     """The first message of a session."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     session: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
 
 
 class SessionUpdated(Message, tag="session.updated"):
     """The whole session after a ``session.update``."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     session: dict[str, Any] = msgspec.field(default_factory=dict[str, Any])
 
 
 class ConversationCreated(Message, tag="conversation.created"):
     """The conversation, right after the session."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     conversation: dict[str, Any] = msgspec.field(
         default_factory=dict[str, Any]
     )  # id, object: "realtime.conversation"
@@ -158,47 +158,47 @@ class ConversationCreated(Message, tag="conversation.created"):
 class ItemCreated(Message, tag="conversation.item.created"):
     """The beta's name; still in the union."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     previous_item_id: str | None = None
-    item: Item = msgspec.field(default_factory=Item)
+    item: Item | None = msgspec.field(default_factory=Item)
 
 
 class ItemAdded(Message, tag="conversation.item.added"):
     """An item took its place, perhaps still empty."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     previous_item_id: str | None = None
-    item: Item = msgspec.field(default_factory=Item)
+    item: Item | None = msgspec.field(default_factory=Item)
 
 
 class ItemDone(Message, tag="conversation.item.done"):
     """An item is complete."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     previous_item_id: str | None = None
-    item: Item = msgspec.field(default_factory=Item)
+    item: Item | None = msgspec.field(default_factory=Item)
 
 
 class ItemRetrieved(Message, tag="conversation.item.retrieved"):
     """The answer to a retrieve."""
 
-    event_id: str = ""
-    item: Item = msgspec.field(default_factory=Item)
+    event_id: str | None = ""
+    item: Item | None = msgspec.field(default_factory=Item)
 
 
 class ItemTruncated(Message, tag="conversation.item.truncated"):
     """The answer to a truncate."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     item_id: str = ""
-    content_index: int = 0
+    content_index: int | None = 0
     audio_end_ms: float = 0
 
 
 class ItemDeleted(Message, tag="conversation.item.deleted"):
     """The answer to a delete."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     item_id: str = ""
 
 
@@ -208,7 +208,7 @@ class ItemDeleted(Message, tag="conversation.item.deleted"):
 class TranscriptionDelta(Message, tag="conversation.item.input_audio_transcription.delta"):
     """More of the user's words."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     item_id: str = ""
     content_index: int | None = 0
     delta: str | None = ""
@@ -219,7 +219,7 @@ class TranscriptionDelta(Message, tag="conversation.item.input_audio_transcripti
 class TranscriptionUpdated(Message, tag="conversation.item.input_audio_transcription.updated"):
     """All of the user's words so far, and earlier ones may have changed: xAI (https://docs.x.ai/voice-realtime.ws.json, 2026-10)."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     item_id: str = ""
     transcript: str = ""
 
@@ -227,9 +227,9 @@ class TranscriptionUpdated(Message, tag="conversation.item.input_audio_transcrip
 class TranscriptionCompleted(Message, tag="conversation.item.input_audio_transcription.completed"):
     """All of the user's words."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     item_id: str = ""
-    content_index: int = 0
+    content_index: int | None = 0
     transcript: str = ""
     logprobs: Any = UNSET
     usage: Maybe[TranscriptionUsage] = UNSET
@@ -239,9 +239,9 @@ class TranscriptionCompleted(Message, tag="conversation.item.input_audio_transcr
 class TranscriptionSegment(Message, tag="conversation.item.input_audio_transcription.segment"):
     """Words with their speaker and time (seconds)."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     item_id: str = ""
-    content_index: int = 0
+    content_index: int | None = 0
     id: str = ""
     text: str = ""
     speaker: str = ""
@@ -252,16 +252,16 @@ class TranscriptionSegment(Message, tag="conversation.item.input_audio_transcrip
 class TranscriptionFailed(Message, tag="conversation.item.input_audio_transcription.failed"):
     """The words of this item will not come."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     item_id: str = ""
-    content_index: int = 0
+    content_index: int | None = 0
     error: ErrorDetail = msgspec.field(default_factory=ErrorDetail)
 
 
 class BufferCommitted(Message, tag="input_audio_buffer.committed"):
     """The buffered audio will be this item."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     previous_item_id: str | None = None
     item_id: str = ""
 
@@ -269,13 +269,13 @@ class BufferCommitted(Message, tag="input_audio_buffer.committed"):
 class BufferCleared(Message, tag="input_audio_buffer.cleared"):
     """The answer to a clear."""
 
-    event_id: str = ""
+    event_id: str | None = ""
 
 
 class SpeechStarted(Message, tag="input_audio_buffer.speech_started"):
     """Speech begins at this ms of all audio written to the buffer."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     audio_start_ms: float = 0
     item_id: str = ""
 
@@ -283,7 +283,7 @@ class SpeechStarted(Message, tag="input_audio_buffer.speech_started"):
 class SpeechStopped(Message, tag="input_audio_buffer.speech_stopped"):
     """Speech ended at this ms of all audio written to the buffer."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     audio_end_ms: float = 0
     item_id: str = ""
 
@@ -291,14 +291,14 @@ class SpeechStopped(Message, tag="input_audio_buffer.speech_stopped"):
 class Ping(Message, tag="ping"):
     """xAI and others: to be left unanswered."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     timestamp: float = 0  # Unix milliseconds
 
 
 class TimeoutTriggered(Message, tag="input_audio_buffer.timeout_triggered"):
     """Nobody spoke for `idle_timeout_ms`; the silence becomes an item, and a response follows."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     audio_start_ms: float = 0
     audio_end_ms: float = 0
     item_id: str = ""
@@ -317,35 +317,35 @@ class DtmfReceived(Message, tag="input_audio_buffer.dtmf_event_received"):
 class OutputBufferStarted(Message, tag="output_audio_buffer.started"):
     """WebRTC and SIP only."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     response_id: str = ""
 
 
 class OutputBufferStopped(Message, tag="output_audio_buffer.stopped"):
     """WebRTC and SIP only."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     response_id: str = ""
 
 
 class OutputBufferCleared(Message, tag="output_audio_buffer.cleared"):
     """WebRTC and SIP only."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     response_id: str = ""
 
 
 class ResponseCreated(Message, tag="response.created"):
     """A response begins."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     response: Response = msgspec.field(default_factory=Response)
 
 
 class ResponseDone(Message, tag="response.done"):
     """A response is over, however it went. Some write what it cost beside it (xAI, recorded 2026-07)."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     response: Response = msgspec.field(default_factory=Response)
     usage: Maybe[Usage] = UNSET
 
@@ -353,51 +353,51 @@ class ResponseDone(Message, tag="response.done"):
 class OutputItemAdded(Message, tag="response.output_item.added"):
     """A response's next item begins."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     response_id: str = ""
-    output_index: int = 0
-    item: Item = msgspec.field(default_factory=Item)
+    output_index: int | None = 0
+    item: Item | None = msgspec.field(default_factory=Item)
 
 
 class OutputItemDone(Message, tag="response.output_item.done"):
     """A response's item is complete."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     response_id: str = ""
-    output_index: int = 0
-    item: Item = msgspec.field(default_factory=Item)
+    output_index: int | None = 0
+    item: Item | None = msgspec.field(default_factory=Item)
 
 
 class ContentPartAdded(Message, tag="response.content_part.added"):
     """An item's next part begins; `part.type` is ``text`` or ``audio``."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     response_id: str = ""
     item_id: str = ""
-    output_index: int = 0
-    content_index: int = 0
+    output_index: int | None = 0
+    content_index: int | None = 0
     part: Content = msgspec.field(default_factory=Content)
 
 
 class ContentPartDone(Message, tag="response.content_part.done"):
     """An item's part is complete."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     response_id: str = ""
     item_id: str = ""
-    output_index: int = 0
-    content_index: int = 0
+    output_index: int | None = 0
+    content_index: int | None = 0
     part: Content = msgspec.field(default_factory=Content)
 
 
 class TextDelta(Message, tag="response.output_text.delta"):
     """More written words."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     response_id: str = ""
     item_id: str = ""
-    output_index: int = 0
-    content_index: int = 0
+    output_index: int | None = 0
+    content_index: int | None = 0
     delta: str = ""
     obfuscation: Maybe[str] = UNSET
 
@@ -405,43 +405,43 @@ class TextDelta(Message, tag="response.output_text.delta"):
 class TextDone(Message, tag="response.output_text.done"):
     """All written words of a part."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     response_id: str = ""
     item_id: str = ""
-    output_index: int = 0
-    content_index: int = 0
+    output_index: int | None = 0
+    content_index: int | None = 0
     text: str = ""
 
 
 class AudioDelta(Message, tag="response.output_audio.delta"):
     """More audio, base64. The one message that comes often."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     response_id: str = ""
     item_id: str = ""
-    output_index: int = 0
-    content_index: int = 0
+    output_index: int | None = 0
+    content_index: int | None = 0
     delta: str = ""
 
 
 class AudioDone(Message, tag="response.output_audio.done"):
     """All audio of a part was sent."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     response_id: str = ""
     item_id: str = ""
-    output_index: int = 0
-    content_index: int = 0
+    output_index: int | None = 0
+    content_index: int | None = 0
 
 
 class TranscriptDelta(Message, tag="response.output_audio_transcript.delta"):
     """More of the words that the audio speaks."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     response_id: str = ""
     item_id: str = ""
-    output_index: int = 0
-    content_index: int = 0
+    output_index: int | None = 0
+    content_index: int | None = 0
     delta: str = ""
     obfuscation: Maybe[str] = UNSET
 
@@ -449,21 +449,21 @@ class TranscriptDelta(Message, tag="response.output_audio_transcript.delta"):
 class TranscriptDone(Message, tag="response.output_audio_transcript.done"):
     """All words that the audio of a part speaks."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     response_id: str = ""
     item_id: str = ""
-    output_index: int = 0
-    content_index: int = 0
+    output_index: int | None = 0
+    content_index: int | None = 0
     transcript: str = ""
 
 
 class ArgumentsDelta(Message, tag="response.function_call_arguments.delta"):
     """More of a call's arguments."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     response_id: str = ""
     item_id: str = ""
-    output_index: int = 0
+    output_index: int | None = 0
     call_id: str = ""
     delta: str = ""
     obfuscation: Maybe[str] = UNSET
@@ -472,10 +472,10 @@ class ArgumentsDelta(Message, tag="response.function_call_arguments.delta"):
 class ArgumentsDone(Message, tag="response.function_call_arguments.done"):
     """A call is whole; some servers leave `name` out."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     response_id: str = ""
     item_id: str = ""
-    output_index: int = 0
+    output_index: int | None = 0
     call_id: str = ""
     name: Maybe[str] = UNSET
     arguments: str = ""
@@ -487,31 +487,31 @@ class ArgumentsDone(Message, tag="response.function_call_arguments.done"):
 class McpListToolsInProgress(Message, tag="mcp_list_tools.in_progress"):
     """The service asks an MCP server for its tools."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     item_id: str = ""
 
 
 class McpListToolsCompleted(Message, tag="mcp_list_tools.completed"):
     """It has them."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     item_id: str = ""
 
 
 class McpListToolsFailed(Message, tag="mcp_list_tools.failed"):
     """It could not get them."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     item_id: str = ""
 
 
 class McpArgumentsDelta(Message, tag="response.mcp_call_arguments.delta"):
     """More of an MCP call's arguments."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     response_id: str = ""
     item_id: str = ""
-    output_index: int = 0
+    output_index: int | None = 0
     delta: str = ""
     obfuscation: Maybe[str] = UNSET
 
@@ -519,41 +519,41 @@ class McpArgumentsDelta(Message, tag="response.mcp_call_arguments.delta"):
 class McpArgumentsDone(Message, tag="response.mcp_call_arguments.done"):
     """An MCP call is whole."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     response_id: str = ""
     item_id: str = ""
-    output_index: int = 0
-    arguments: str = ""
+    output_index: int | None = 0
+    arguments: str | None = ""
 
 
 class McpCallInProgress(Message, tag="response.mcp_call.in_progress"):
     """The service makes an MCP call."""
 
-    event_id: str = ""
-    output_index: int = 0
+    event_id: str | None = ""
+    output_index: int | None = 0
     item_id: str = ""
 
 
 class McpCallCompleted(Message, tag="response.mcp_call.completed"):
     """An MCP call succeeded."""
 
-    event_id: str = ""
-    output_index: int = 0
+    event_id: str | None = ""
+    output_index: int | None = 0
     item_id: str = ""
 
 
 class McpCallFailed(Message, tag="response.mcp_call.failed"):
     """An MCP call failed."""
 
-    event_id: str = ""
-    output_index: int = 0
+    event_id: str | None = ""
+    output_index: int | None = 0
     item_id: str = ""
 
 
 class RateLimitsUpdated(Message, tag="rate_limits.updated"):
     """What is left, at the beginning of a response."""
 
-    event_id: str = ""
+    event_id: str | None = ""
     rate_limits: list[RateLimit] = msgspec.field(default_factory=list[RateLimit])
 
 
