@@ -37,8 +37,28 @@ def test_text_is_added_as_context_by_its_role_and_asks_for_nothing(role, kind, c
     script = Script()
     script.does(write("Hello", role, id="mine"))
     assert script.frames == [{"type": kind, "content": content, "delegation_id": None, "event_id": "event_2"}]
-    assert script.events == [ItemAdded("mine", role, None)]
-    assert script.does(write("More")).only(ItemAdded).previous_item_id == "mine"
+    assert script.events == []
+    taken = f"{kind}ed"
+    assert script.says(taken, client_event_id="event_2").events == [ItemAdded("mine", role, None)]
+    assert script.says(taken, client_event_id="event_2").events == []
+
+
+def test_an_item_has_the_place_that_it_was_sent_at_however_late_it_is_taken():
+    script = Script()
+    script.does(write("One", id="a"))
+    script.does(write("Two", id="b"))
+    script.speaks(100)
+    later = script.says("session.thinking.appended", client_event_id="event_3").only(ItemAdded)
+    assert (later.item_id, later.previous_item_id) == ("b", "a")
+    assert script.only(ItemAdded)
+
+
+def test_only_so_many_items_are_waited_for():
+    script = Script()
+    for _ in range(300):
+        script.does(write("One"))
+    assert script.says("session.thinking.appended", client_event_id="event_2").events == []
+    assert script.says("session.thinking.appended").events == []
 
 
 def test_long_text_goes_out_in_pieces_that_the_service_takes():

@@ -155,8 +155,18 @@ def other(state: State, message: wire.Server, _now: float, out: list[Output]) ->
     out.append(VendorMessage(str(message.__struct_config__.tag), _json(state.frame)))
 
 
-def nothing(_state: State, _message: wire.Server, _now: float, _out: list[Output]) -> None:
-    """What confirms what was sent, and tells nothing else."""
+def appended(
+    state: State,
+    message: wire.InstructionsAppended | wire.ThinkingAppended | wire.CommentaryAppended,
+    _now: float,
+    out: list[Output],
+) -> None:
+    """The service has taken what was sent: an item is in its place."""
+    item = (
+        state.added.pop(message.client_event_id, None) if isinstance(message.client_event_id, str) else None
+    )
+    if item is not None:
+        out.append(item)
 
 
 HANDLERS: Final[dict[type, Callable[[State, Any, float, list[Output]], None]]] = {
@@ -171,8 +181,8 @@ HANDLERS: Final[dict[type, Callable[[State, Any, float, list[Output]], None]]] =
     wire.Error: error,
     wire.DelegationCreated: delegated,
     wire.ResponseEvent: backend,
-    wire.InstructionsAppended: nothing,
-    wire.ThinkingAppended: nothing,
-    wire.CommentaryAppended: nothing,
+    wire.InstructionsAppended: appended,
+    wire.ThinkingAppended: appended,
+    wire.CommentaryAppended: appended,
 }
 """What each message does."""

@@ -83,10 +83,12 @@ def create_item(state: State, command: ItemCreate, now: float, out: list[Output]
 
 
 def add(state: State, item: MessageItem, out: list[Output]) -> None:
-    """Adds a message."""
-    for message in encode.context(item):
+    """Adds a message. That it is there is told when the service has taken it."""
+    first, *rest = encode.context(item)
+    event_id = state.post(first, "item_create", out)
+    for message in rest:
         state.post(message, "item_create", out)
-    state.turns.announce(item.id or state.ids("item"), item.role, out)
+    state.added[event_id] = state.turns.place(item.id or state.ids("item"), item.role)
     state.requests.unanswered = True
 
 
@@ -124,7 +126,7 @@ def result(state: State, command: ToolResult, now: float, out: list[Output]) -> 
 
 def announce(state: State, out: list[Output]) -> None:
     """A result takes its place in the conversation."""
-    state.turns.announce(state.ids("item"), "user", out, kind="tool_result")
+    state.turns.announce(state.ids("item"), "user", out, "tool_result")
 
 
 def ask(state: State, command: ResponseCreate, now: float, out: list[Output]) -> None:

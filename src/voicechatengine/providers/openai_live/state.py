@@ -6,7 +6,7 @@ from collections import deque
 from typing import Final
 
 from voicechatengine.audio.format import AudioFormat
-from voicechatengine.events import ResponseCompleted, ResponseStarted, SpeechStopped
+from voicechatengine.events import ItemAdded, ResponseCompleted, ResponseStarted, SpeechStopped
 from voicechatengine.messages import Options, ResponseCreate
 from voicechatengine.providers.openai_live import encode, wire
 from voicechatengine.providers.openai_live.backend import Backend
@@ -23,7 +23,9 @@ SENT: Final = 256
 
 
 class State:
-    """The state of one connection. `sent` maps the event ids of messages to the message types of their commands."""
+    """The state of one connection. `sent` maps the event ids of messages to the message types of their commands, `added` to
+    the items that they add.
+    """
 
     def __init__(self, restore: Restore, ids: Ids, patience: float) -> None:
         self.restore = restore
@@ -35,6 +37,7 @@ class State:
         self.turns: Turns = Turns(ids, self.form, self.place)
         self.backend: Backend = Backend(restore.pending_calls)
         self.sent: dict[str, str] = {}
+        self.added: dict[str, ItemAdded] = {}
         self.frame: bytes | str = b"{}"  # the one that came last
         self.said = ""  # by the user, last
         self.lost: list[str] = []  # of the history, for people
@@ -105,13 +108,16 @@ class State:
 
     # -- messages
 
-    def post(self, message: wire.Client, kind: str, out: list[Output]) -> None:
-        """Sends a message; an error that names its event id is one of the command `kind`."""
+    def post(self, message: wire.Client, kind: str, out: list[Output]) -> str:
+        """Sends a message; an error that names its event id is one of the command `kind`. Returns that id."""
         event_id = message.event_id = self.ids("event")
         self.sent[event_id] = kind
         if len(self.sent) > SENT:
-            del self.sent[next(iter(self.sent))]
+            oldest = next(iter(self.sent))
+            del self.sent[oldest]
+            self.added.pop(oldest, None)
         out.append(Frame(wire.encode(message)))
+        return event_id
 
     def tell(self, command: ResponseCreate, out: list[Output]) -> None:
         """Tells the model to speak."""

@@ -47,6 +47,7 @@ from voicechatengine.messages import Role
 from voicechatengine.session.dialect import Ids, Outgoing
 
 Output: TypeAlias = Event | Outgoing
+Kind = Literal["message", "tool_call", "tool_result"]
 Status = Literal["completed", "interrupted", "failed", "incomplete"]
 
 GAP_MS: Final = 800.0
@@ -87,14 +88,14 @@ class Turn(msgspec.Struct):
 
 
 class Turns:
-    """The turns of one connection. `place` makes of a time on the session's timeline one in the user's audio, both in ms; None
+    """The turns of one connection. `timed` makes of a time on the session's timeline one in the user's audio, both in ms; None
     where it cannot be told.
     """
 
-    def __init__(self, ids: Ids, form: AudioFormat, place: Callable[[float], float | None]) -> None:
+    def __init__(self, ids: Ids, form: AudioFormat, timed: Callable[[float], float | None]) -> None:
         self._ids = ids
         self._form = form
-        self._place = place
+        self._timed = timed
         self._slice = form.size_of(SLICE_MS)
         self._carry = b""
         self._last_item: str | None = None
@@ -203,7 +204,7 @@ class Turns:
         reply.due = now + GAP_MS / _S
         if hold is not None:
             reply.holds.add(hold)
-        self.announce(call.item_id or call.call_id, "assistant", out, kind="tool_call")
+        self.announce(call.item_id or call.call_id, "assistant", out, "tool_call")
         out.append(msgspec.structs.replace(call, response_id=reply.id))
 
     def whole(self, hold: str, usage: Usage | None) -> bool:
@@ -286,17 +287,14 @@ class Turns:
         if reply is not None:
             out.append(ResponseCompleted(reply.id, status, reason, usage=reply.usage, tool_calls=reply.calls))
 
-    def announce(
-        self,
-        item_id: str,
-        role: Role,
-        out: list[Output],
-        *,
-        kind: Literal["message", "tool_call", "tool_result"] = "message",
-    ) -> None:
+    def announce(self, item_id: str, role: Role, out: list[Output], kind: Kind = "message") -> None:
         """An item takes its place behind the last one."""
+        out.append(self.place(item_id, role, kind))
+
+    def place(self, item_id: str, role: Role, kind: Kind = "message") -> ItemAdded:
+        """The same, to be told later."""
         previous, self._last_item = self._last_item, item_id
-        out.append(ItemAdded(item_id, role, previous, kind))
+        return ItemAdded(item_id, role, previous, kind)
 
     # -- the user
 
@@ -323,7 +321,7 @@ class Turns:
         if turn is None:
             turn = self._turn = Turn(self._ids("item"), self._last_item)
             self._last_item = turn.item_id
-            out.append(SpeechStarted(None if start_ms is None else self._place(start_ms), turn.item_id))
+            out.append(SpeechStarted(None if start_ms is None else self._timed(start_ms), turn.item_id))
         turn.text += delta
         turn.end_ms = max(turn.end_ms, start, end_ms or 0.0)
         turn.due = now + GAP_MS / _S
@@ -341,7 +339,7 @@ class Turns:
 
     def _finish(self, turn: Turn, out: list[Output]) -> None:
         self._turn, self._last_turn = None, turn
-        out.append(SpeechStopped(self._place(turn.end_ms), turn.item_id))
+        out.append(SpeechStopped(self._timed(turn.end_ms), turn.item_id))
         out.append(ItemAdded(turn.item_id, "user", turn.previous, "speech"))
         out.append(InputTranscript(turn.text.strip(), final=True, item_id=turn.item_id))
 
