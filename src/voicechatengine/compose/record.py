@@ -97,8 +97,11 @@ class Recorded:
         """See `Provider.disconnect`."""
         reader = self._reader
         if reader is None:
-            await self._provider.disconnect()
-            await self._hub.close()
+            try:
+                await self._provider.disconnect()
+                await self._hub.close()
+            finally:
+                self._tape.close()  # what was said before connect() is in it
             return
         number = self._called("disconnect")
         was_over = reader.done()
@@ -171,6 +174,8 @@ class Recorded:
 
     def _listen(self) -> None:
         self._reader = asyncio.get_running_loop().create_task(self._read(), name="recorder")
+        # Here as well, because a disconnect() that is cancelled does not wait for the reader's last line.
+        self._reader.add_done_callback(lambda _: self._tape.close())
 
     async def _read(self) -> None:
         # Subscribes at its first step: then the provider has begun its session, and keeps what it has told already.
@@ -193,12 +198,17 @@ class Recorded:
     async def _finish(self, patience: float) -> None:
         """The session is over: no task and no open file stay."""
         reader, self._reader = self._reader, None
-        if reader is not None:
-            await asyncio.wait([reader], timeout=patience)
-            reader.cancel()
-            await asyncio.wait([reader])
-        await self._hub.close()
-        self._tape.close()
+        try:
+            if reader is not None:
+                try:
+                    await asyncio.wait([reader], timeout=patience)
+                finally:
+                    reader.cancel()
+                await asyncio.wait([reader])
+            await self._hub.close()
+        finally:
+            self._hub.end()
+            self._tape.close()
 
     # -- writing
 
