@@ -226,7 +226,7 @@ async def output_formats_are_the_truth(subject: Subject) -> None:
             await case.provider.update_session(output_audio_format=form)
             listener = await case.connected()
             await listener.first(SessionCreated)
-            reply = await case.ask(listener)
+            reply = await case.ask(listener, modalities=("audio",))
             await reply.done()
             chunks = reply.of(AudioChunk)
             heard = {chunk.format or case.provider.get_audio_format() for chunk in chunks}
@@ -342,7 +342,7 @@ async def transcription_is_claimed_truly(subject: Subject) -> None:
     async with subject.open() as case:
         case.needs("audio_output")
         listener = await case.connected()
-        reply = await case.a_reply(listener)
+        reply = await case.a_reply(listener, modalities=("audio",))
         spoken = [chunk for chunk in reply.of(TextChunk) if chunk.spoken]
         if reply.of(AudioChunk) and case.can("output_transcription"):
             case.demand(spoken, "the words of the audio, marked as spoken", reply.of(TextChunk)[:2])

@@ -13,7 +13,7 @@ from voicechatengine.events import (
     SessionCreated,
     TextChunk,
 )
-from voicechatengine.messages import MessageItem, MessageType
+from voicechatengine.messages import MessageItem, MessageType, Modality
 from voicechatengine.providers.mock import MockReply
 from voicechatengine.testing.laws.provider_laws import PROVIDER
 from voicechatengine.testing.laws.subject import LONG, Case, Heard, Listener, Subject
@@ -178,6 +178,7 @@ async def speech_interrupts(subject: Subject) -> None:
         case.needs("audio_input", "turn_detection", "interruption")
         if subject.live:
             raise NotApplicable("a real vendor does not take the kit's tone for speech")
+        await case.detects_turns()
         listener = await case.connected()
         reply = await case.ask(listener, MockReply(" ".join([LONG.text] * 3), pace=1))
         await reply.under_way()
@@ -243,7 +244,8 @@ async def _interrupted(case: Case, ms: float = 0.0) -> tuple[Listener, Heard]:
     """A reply that is interrupted when some of it has come, of its audio so many milliseconds."""
     listener = await case.connected()
     await listener.first(SessionCreated)
-    reply = await case.ask(listener, LONG)
+    aloud: tuple[Modality, ...] | None = ("audio",) if case.can("audio_output") else None
+    reply = await case.ask(listener, LONG, modalities=aloud)
     await reply.under_way()
     await listener.until(
         lambda: not reply.audio or _told_ms(case, reply) >= ms or reply.of(ResponseCompleted),

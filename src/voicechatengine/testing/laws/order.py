@@ -97,7 +97,7 @@ async def events_are_well_formed(subject: Subject) -> None:
         times = [event.timestamp for event in listener.events]
         case.demand(times == sorted(times), "timestamps that do not step back", times)
         names = {event.provider for event in listener.events}
-        case.demand(len(names) == 1 and names != {""}, "one name of the provider on all events", names)
+        case.demand(all(names), "the provider's name on all events", names)
         session = None
         for event in listener.events:
             known = EVENT_TYPES.get(type(event.data))
@@ -137,7 +137,7 @@ async def audio_arrives_whole(subject: Subject) -> None:
         place = len(listener.events)
         case.far.say(MockReply("Listen to this.", audio=audio))
         await case.provider.send_text("Speak.")
-        await case.provider.create_response()
+        await case.provider.create_response(("audio",))
         reply = await case.reply(listener, place)
         await reply.done()
         odd = [chunk.format for chunk in reply.of(AudioChunk) if chunk.format is not None]
@@ -152,7 +152,7 @@ async def audio_is_whole_samples(subject: Subject) -> None:
     async with subject.open() as case:
         case.needs("audio_output")
         listener = await case.connected()
-        reply = await case.a_reply(listener)
+        reply = await case.a_reply(listener, modalities=("audio",))
         chunks = reply.of(AudioChunk)
         case.demand(
             chunks, "audio in a reply of a provider that claims audio_output", f"only text: {reply.text!r}"

@@ -59,7 +59,7 @@ async def _much(case: Case, *, alone: bool = False) -> Listener:
     if alone:
         await listener.leave()
     await case.provider.send_text("Speak.")
-    await case.provider.create_response()
+    await case.provider.create_response(("audio",))
     await over()
     if alone:
         listener = case.listen()

@@ -184,6 +184,7 @@ async def speech_is_a_turn(subject: Subject) -> None:
         case.needs("audio_input", "turn_detection")
         if subject.live:
             raise NotApplicable("a real vendor does not take the kit's tone for speech")
+        await case.detects_turns()
         listener = await case.connected()
         await listener.first(SessionCreated)
         place = len(listener.events)

@@ -22,7 +22,7 @@ from voicechatengine.events import (
     TextChunk,
     ToolCall,
 )
-from voicechatengine.messages import MessageType, Modality
+from voicechatengine.messages import MessageType, Modality, TurnDetection
 from voicechatengine.provider import Provider
 from voicechatengine.providers.mock import MockReply
 from voicechatengine.session.grammar import Grammar
@@ -301,9 +301,9 @@ class Case:
         )
         return Heard(listener, begun.response_id, place)
 
-    async def a_reply(self, listener: Listener) -> Heard:
+    async def a_reply(self, listener: Listener, *, modalities: tuple[Modality, ...] | None = None) -> Heard:
         """A whole reply; a `Violation` unless it comes to a good end."""
-        heard = await self.ask(listener)
+        heard = await self.ask(listener, modalities=modalities)
         done = await heard.done()
         self.demand(done.status == "completed", "the reply to be completed", done)
         return heard
@@ -325,6 +325,12 @@ class Case:
     async def quiet(self, seconds: float = QUIET_S) -> None:
         """Lets time pass."""
         await asyncio.sleep(seconds)
+
+    async def detects_turns(self) -> None:
+        """Has the session to come detect turns, as the vendor does first of all."""
+        modes = self.provider.get_capabilities().get("turn_detection", ())
+        mode: Any = modes[0] if modes else "server_vad"
+        await self.provider.update_session(turn_detection=TurnDetection(mode=mode))
 
     def speech(self, ms: float = 1000.0, pause_ms: float = 900.0) -> bytes:
         """Sound that a turn detector takes for speech, and the silence behind it."""

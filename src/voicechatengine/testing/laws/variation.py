@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias, cast
 
 import msgspec
@@ -98,12 +98,16 @@ def _changed(frame: bytes | str, rng: random.Random) -> bytes | str:
     return json.dumps(value)
 
 
-def _places(value: object) -> Iterator[tuple[Any, Any]]:
-    entries: list[tuple[Any, Any]] = []
-    if isinstance(value, dict):
-        entries = list(cast("dict[Any, Any]", value).items())
-    elif isinstance(value, list):
-        entries = list(enumerate(cast("list[Any]", value)))
-    for key, inner in entries:
+def _places(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Every value within, as what holds it and its key there."""
+    entries: Iterable[tuple[Any, Any]] = ()
+    match value:
+        case dict():
+            entries = cast("Mapping[Any, Any]", value).items()
+        case list():
+            entries = enumerate(cast("Sequence[Any]", value))
+        case _:
+            pass
+    for key, inner in tuple(entries):
         yield value, key
         yield from _places(inner)

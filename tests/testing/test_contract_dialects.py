@@ -1,0 +1,46 @@
+"""The dialects of this library obey the laws, each against the vendor's side that it has. A new one is a line of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from voicechatengine import MockConfig, MockProvider, OpenAIConfig
+from voicechatengine.providers.openai import provider as openai
+from voicechatengine.providers.xai import XAIConfig
+from voicechatengine.providers.xai import provider as xai
+from voicechatengine.session.handshake import Handshake
+from voicechatengine.simulators import Faults
+from voicechatengine.simulators.vendors import vendor
+from voicechatengine.testing import DialectSubject, check_dialect
+
+CONFIGS: dict[str, Any] = {"openai": OpenAIConfig(api_key="k"), "xai": XAIConfig(api_key="k")}
+VENDORS: dict[str, Callable[[], Any]] = {
+    "openai": lambda: openai.vendor(CONFIGS["openai"]),
+    "xai": lambda: xai.VENDOR,
+}
+
+
+def subject_of(name: str) -> DialectSubject:
+    config, client, simulated = CONFIGS[name], VENDORS[name](), vendor(name)
+    options = config.options()
+
+    def server(ids: Any) -> Any:
+        provider = MockProvider(MockConfig(detect_turns=True))
+        return simulated.dialect(Handshake(simulated.path, {}, {}), provider, ids, Faults())
+
+    return DialectSubject(
+        lambda restore, ids: client.dialect(config, restore, ids),
+        server,
+        options=options,
+        audio=client.audio_format(options),
+    )
+
+
+@pytest.mark.parametrize("name", VENDORS)
+def test_a_dialect_of_ours_obeys_every_law(name):
+    report = check_dialect(subject_of(name))
+    assert report.passed, str(report)
+    assert not report.of("not applicable")
