@@ -55,6 +55,11 @@ class Case:
 CASES = (
     Case("openai", "OpenAI"),
     Case("openai-live", "OpenAI Live"),
+    Case(
+        "azure", "Azure OpenAI", {"url": "https://here.openai.azure.com", "transcription_deployment": "ears"}
+    ),
+    Case("voicelive", "Azure Voice Live", {"url": "https://here.services.ai.azure.com"}),
+    Case("gemini", "Gemini Live"),
     Case("xai", "xAI"),
     Case("qwen", "Qwen"),
     Case("elevenrealtime", "Eleven Realtime"),
