@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -11,6 +12,7 @@ from voicechatengine import MockConfig, MockProvider, OpenAIConfig
 from voicechatengine.providers.openai import provider as openai
 from voicechatengine.providers.xai import XAIConfig
 from voicechatengine.providers.xai import provider as xai
+from voicechatengine.session.dialect import Restore
 from voicechatengine.session.handshake import Handshake
 from voicechatengine.simulators import Faults
 from voicechatengine.simulators.vendors import vendor
@@ -26,10 +28,12 @@ VENDORS: dict[str, Callable[[], Any]] = {
 def subject_of(name: str) -> DialectSubject:
     config, client, simulated = CONFIGS[name], VENDORS[name](), vendor(name)
     options = config.options()
+    dialled = urlsplit(client.endpoint(config, Restore()).url)
+    handshake = Handshake(simulated.path, dict(parse_qsl(dialled.query)), {})
 
     def server(ids: Any) -> Any:
         provider = MockProvider(MockConfig(detect_turns=True))
-        return simulated.dialect(Handshake(simulated.path, {}, {}), provider, ids, Faults())
+        return simulated.dialect(handshake, provider, ids, Faults())
 
     return DialectSubject(
         lambda restore, ids: client.dialect(config, restore, ids),

@@ -37,8 +37,6 @@ from voicechatengine.messages import (
     ToolResult,
 )
 from voicechatengine.provider import session_options
-from voicechatengine.providers.mock import MockConfig
-from voicechatengine.testing import MockFarEnd
 
 # ------------------------------------------------------------------ life cycle
 
@@ -665,14 +663,16 @@ class ShowsItsKey(Meddled):
 class LetsTheUserTalkInVain(Meddled):
     """Speech over a reply is told, and the reply goes on."""
 
-    def made(self) -> MockFarEnd:
-        return MockFarEnd(
-            MockConfig(detect_turns=True, turn_detection=TurnDetection(interrupt_response=False))
-        )
+    async def act(self, message: Command) -> None:
+        if isinstance(message, SessionUpdate) and message.options.turn_detection:
+            message = SessionUpdate(Options(turn_detection=TurnDetection(interrupt_response=False)))
+        await super().act(message)
 
 
 class HearsNoTurns(Meddled):
-    """Turn detection is claimed, and nobody listens."""
+    """Turn detection is claimed, and what was heard is not answered."""
 
-    def made(self) -> MockFarEnd:
-        return MockFarEnd(MockConfig(detect_turns=True, turn_detection=TurnDetection(create_response=False)))
+    async def act(self, message: Command) -> None:
+        if isinstance(message, SessionUpdate) and message.options.turn_detection:
+            message = SessionUpdate(Options(turn_detection=TurnDetection(create_response=False)))
+        await super().act(message)
