@@ -32,6 +32,8 @@ from voicechatengine import (
     SessionOptions,
     Tool,
     TurnDetection,
+    VoiceLiveConfig,
+    VoiceLiveProvider,
 )
 from voicechatengine.compose.failover import Failover
 from voicechatengine.compose.relay import Relay
@@ -167,6 +169,7 @@ FITTING: tuple[Provider, ...] = (
     MockProvider(MockConfig()),
     OpenAIProvider(OpenAIConfig(api_key="key")),
     AzureProvider(AzureConfig(api_key="key")),
+    VoiceLiveProvider(VoiceLiveConfig(api_key="key")),
     OpenAILiveProvider(OpenAILiveConfig(api_key="key")),
     GeminiProvider(GeminiConfig(api_key="key")),
     Recorded(MockProvider(), "session.jsonl"),

@@ -128,11 +128,12 @@ def _xai() -> Vendor:
 
 def _azure() -> Vendor:
     from voicechatengine.providers.azure import server_handshake  # noqa: PLC0415 - only when asked for
+    from voicechatengine.providers.azure.config import PATH  # noqa: PLC0415 - likewise
 
     return realtime(
         "Azure OpenAI",
         server_handshake.differences,
-        path=server_handshake.PATH,
+        path=PATH,
         refuse=server_handshake.refuse,
         rate_limited=server_handshake.rate_limited,
     )

@@ -8,7 +8,7 @@ Sources: the beta types of the `openai` package 3.54.0 (`openai/types/beta/realt
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from msgspec import UNSET
 
@@ -44,7 +44,7 @@ def _one(modalities: Any) -> Any:
     """What comes with its words counts once; what is none of these is left to be refused."""
     if not isinstance(modalities, list):
         return modalities
-    names: list[Any] = modalities
+    names = cast("list[object]", modalities)
     if "audio" in names:
         return ["audio"] if all(name in ("audio", "text") for name in names) else names
     return names

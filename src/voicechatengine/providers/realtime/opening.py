@@ -15,7 +15,7 @@ from voicechatengine.providers.realtime import decode, encode, objects, sending,
 from voicechatengine.providers.realtime.replies import remember
 from voicechatengine.providers.realtime.state import Output, State
 
-_TYPES: Final = {ToolCallItem: "function_call", ToolResultItem: "function_call_output"}
+_TYPES: Final[dict[type, str]] = {ToolCallItem: "function_call", ToolResultItem: "function_call_output"}
 
 
 def created(state: State, message: wire.SessionCreated, now: float, out: list[Output]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 from voicechatengine.errors import AuthenticationError, ConnectionError
 
@@ -14,7 +14,7 @@ Token: TypeAlias = Callable[[], Awaitable[str]]
 async def fetch(token: Token) -> str:
     """A fresh token. Raises `AuthenticationError` if there is none, and `ConnectionError`, which is tried again, for an `OSError`."""
     try:
-        fetched: object = await token()
+        fetched = cast("object", await token())  # it is the user's
     except ConnectionError:
         raise
     except OSError as error:

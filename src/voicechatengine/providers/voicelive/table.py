@@ -136,7 +136,7 @@ def read_modalities(said: Any) -> Any:
     """Speech comes with its words; a face that moves along is not ours."""
     if not isinstance(said, list):
         return said
-    names = cast("list[Any]", said)
+    names = cast("list[object]", said)
     return ["audio"] if "audio" in names else ["text"] if "text" in names else names
 
 
