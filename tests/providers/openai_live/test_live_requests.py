@@ -71,6 +71,8 @@ def test_long_text_goes_out_in_pieces_that_the_service_takes():
     assert " ".join(parts) == text.strip()
     script.does(write("ü" * 600, "system"))
     assert "".join(frame["content"] for frame in script.frames) == "ü" * 600
+    script.does(write("€" * 400, "system"))
+    assert [len(frame["content"]) for frame in script.frames] == [166, 166, 68]
 
 
 @pytest.mark.parametrize(

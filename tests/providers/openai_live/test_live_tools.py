@@ -155,6 +155,15 @@ def test_results_go_item_by_item_and_then_the_backend_goes_on_once():
     assert script.does(ResponseCreate()).types == [], "the answer is on its way"
 
 
+def test_a_reply_that_speaks_waits_for_the_rest_of_its_calls():
+    script = Script(TOOLS)
+    script.speaks(200)
+    script.calls("c1")
+    assert script.is_silent(2000).names == ["AudioChunk"]
+    whole(script)
+    assert script.waits(0.1).names == ["ResponseCompleted"]
+
+
 def test_results_that_are_early_wait_for_the_backend():
     script = Script(TOOLS)
     script.calls("c1")

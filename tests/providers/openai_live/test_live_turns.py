@@ -301,3 +301,14 @@ def test_silence_of_ours_does_not_count_as_the_applications_audio():
     assert fills == 20
     script.does(AudioAppend(script.form.silence(1000)))
     assert script.hears("Hi", 1000 + 2000 + 500, 3800).only(SpeechStarted).position_ms == 1500.0
+
+
+def test_of_very_many_silences_the_oldest_are_kept_as_a_sum():
+    script = Script()
+    for _ in range(40):
+        script.does(ResponseCreate(instructions="Speak."))
+        script.does(AudioAppend(script.form.silence(100)))
+        script.waits(0.3)
+        script.does(ResponseCancel())
+    given, filled = 40 * 100, 40 * 100
+    assert script.hears("Hi", given + filled, given + filled).only(SpeechStarted).position_ms == given

@@ -31,11 +31,6 @@ class Requests:
         self.unanswered: bool = False  # text was added since the last request
 
     @property
-    def awaited(self) -> bool:
-        """Whether a reply was asked for that has not begun."""
-        return self._awaited is not None
-
-    @property
     def owed(self) -> ResponseCreate | None:
         """The reply that is owed and has not begun: one that was asked for, or the answer to what the user said."""
         if self._awaited is not None:

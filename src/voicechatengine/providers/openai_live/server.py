@@ -18,8 +18,8 @@ Decisions are not simulated: they are refused. Sources as in `wire`.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, cast
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 import pybase64
 from msgspec import DecodeError, ValidationError
@@ -45,18 +45,17 @@ from voicechatengine.messages import (
     Command,
     ItemCreate,
     MessageItem,
-    Options,
     ResponseCancel,
     ResponseCreate,
     Role,
     SessionUpdate,
     TextPart,
-    Tool,
     ToolResult,
     merge,
 )
 from voicechatengine.providers.openai_live import encode, schema, wire
 from voicechatengine.providers.openai_live import server_checks as checks
+from voicechatengine.providers.openai_live import server_session as sessions
 from voicechatengine.providers.openai_live.server_backend import Backend
 from voicechatengine.providers.openai_live.server_checks import Refused
 from voicechatengine.providers.openai_live.server_voice import FRAME_MS, Ears, Mouth
@@ -71,7 +70,7 @@ SPEAK: Final = re.compile(
     r"\b(reply|respond|answer|say|speak|tell|greet|ask|introduce|welcome|read)\b", re.IGNORECASE
 )
 
-_ROLES: Final[tuple[tuple[str, Role], ...]] = ((encode.WROTE, "user"), (encode.SAID, "assistant"))
+_ROLES: Final[dict[str, Role]] = {encode.WROTE: "user", encode.SAID: "assistant"}
 _HISTORY: Final[dict[str, Role]] = {"developer": "system", "user": "user", "assistant": "assistant"}
 
 
@@ -273,63 +272,29 @@ class OpenAILiveServer:
         now = self._now
         self._started, self._expires_at = now, now + self._expires_after_s
         self._frame_at, self._usage_at = now + FRAME_MS / 1000, now + USAGE_S
-        defaults: dict[str, Any] = {
-            "id": self._ids("live"),
-            "expires_at": int(self._expires_at),
-            "status": "active",
-            "store": False,
-            "delegation": {"type": "client"},
-            "audio": {"format": {"type": "audio/pcm", "rate": 24000}, "output": {"voice": "marin"}},
-        }
-        session = merge(defaults, _given(message.session))
-        wanted = session["audio"]["format"]
-        self._form = next(form for form, value in encode.FORMATS.items() if value == wanted)
+        session = sessions.new(message.session, self._ids("live"), int(self._expires_at))
+        self._form = sessions.audio_format(session)
         self._mouth, self._ears = Mouth(self._form), Ears(self._form)
         self._hear = Recoder(self._form, self._audio)
         self._session = session
-        self._ask(SessionUpdate(self._options(session)))
+        self._ask(SessionUpdate(sessions.options(session)))
         for each in given.input or ():
             role = _HISTORY[str(each.__struct_config__.tag)]
             self._ask(ItemCreate(MessageItem(role, (TextPart(each.content[0].text),))))
         self._say(wire.SessionStarted(session=session))
-
-    def _options(self, session: Mapping[str, Any]) -> Options:
-        """What the provider is told of the session."""
-        known: dict[str, Any] = {}
-        if session.get("instructions"):
-            known["instructions"] = session["instructions"]
-        voice = session["audio"]["output"]["voice"]
-        if isinstance(voice, str):
-            known["voice"] = voice
-        if session["delegation"]["type"] == "client":
-            return Options(**known, tools=(encode.DELEGATE_TOOL,))
-        responses = session["delegation"]["responses"]
-        choice = responses.get("tool_choice")
-        if choice is not None:
-            known["tool_choice"] = choice if isinstance(choice, str) else choice.get("name", "auto")
-        return Options(
-            **known,
-            tools=tuple(
-                Tool(
-                    each["name"], each.get("description") or "", each.get("parameters") or {"type": "object"}
-                )
-                for each in responses.get("tools") or ()
-                if each.get("type") == "function" and isinstance(each.get("name"), str)
-            ),
-        )
 
     def _update(self, message: wire.SessionUpdate) -> None:
         assert self._session is not None
         change = checks.checked(message.session, schema.SessionUpdateConfig)
         if change.triggers:
             raise self._refused_decisions()
-        delegation = _given(message.session).get("delegation", {})
+        delegation = sessions.without_nulls(message.session).get("delegation", {})
         if delegation and delegation["type"] != self._session["delegation"]["type"]:
             text = "The type of the delegation cannot change."
             raise Refused("invalid_value", text, "session.delegation.type")
-        before = self._options(self._session)
+        before = sessions.options(self._session)
         self._session = merge(self._session, {"delegation": delegation})
-        after = self._options(self._session)
+        after = sessions.options(self._session)
         if after != before:
             self._ask(SessionUpdate(after))
         self._say(wire.SessionUpdated(session=self._session))
@@ -415,11 +380,9 @@ class OpenAILiveServer:
 
     def _thinking(self, message: wire.ThinkingAppend) -> None:
         text = self._context(message)
-        role, said = next(
-            ((role, text.removeprefix(prefix)) for prefix, role in _ROLES if text.startswith(prefix)),
-            ("system", text),
-        )
-        self._ask(ItemCreate(MessageItem(role, (TextPart(said),))))
+        prefix = next((each for each in _ROLES if text.startswith(each)), "")
+        said = TextPart(text.removeprefix(prefix))
+        self._ask(ItemCreate(MessageItem(_ROLES.get(prefix, "system"), (said,))))
         self._appended(wire.ThinkingAppended)
 
     def _commentary(self, message: wire.CommentaryAppend) -> None:
@@ -527,15 +490,6 @@ class OpenAILiveServer:
         self._error(event.code, event.message, kind="server_error")
         if not event.recoverable:
             self._finish("connection_lost", Close(1011, "server_error"))
-
-
-def _given(session: Mapping[str, Any]) -> dict[str, Any]:
-    """What is not null, which says no more than what is left out."""
-    return {
-        name: _given(cast("Mapping[str, Any]", value)) if isinstance(value, Mapping) else value
-        for name, value in session.items()
-        if value is not None
-    }
 
 
 __all__ = ["SESSION_S", "USAGE_S", "OpenAILiveServer"]

@@ -234,8 +234,6 @@ class Turns:
             return awaited
         if reply.sound or reply.said:
             self._mute(now)
-        elif awaited:
-            self._unwanted = now + UNWANTED_S
         self._cut(reply, out, "client_cancelled")
         return True
 
