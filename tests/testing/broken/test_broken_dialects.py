@@ -31,6 +31,7 @@ from voicechatengine.messages import (
 )
 from voicechatengine.session.dialect import Close, Restore
 from voicechatengine.testing import DialectSubject, check_dialect
+from voicechatengine.testing.contract import DialectContract
 
 
 class RaisesAtGarbage(ToyClient):
@@ -373,3 +374,10 @@ def test_frames_of_the_vendor_are_varied_without_its_side():
         DialectSubject(EndsAtEachEnd, frames=[*frames, twice]), laws=["any_input_keeps_the_grammar"]
     )
     assert report.failed
+
+
+class TestToy(DialectContract):
+    """The laws as pytest has them, of a dialect that is right."""
+
+    def subject(self) -> DialectSubject:
+        return DialectSubject(ToyClient, ToyServer)
