@@ -13,11 +13,12 @@ import pytest
 import yaml
 from generated import options
 from hypothesis import HealthCheck, given, settings
+from talking import OPEN, Talk
 from voicelive_models import CLIENT, SERVER, misfits, models, objects
 
 from voicechatengine import events as ours
 from voicechatengine.errors import MessageError
-from voicechatengine.events import Event, VendorMessage
+from voicechatengine.events import VendorMessage
 from voicechatengine.messages import (
     AudioAppend,
     AudioClear,
@@ -40,42 +41,11 @@ from voicechatengine.messages import (
     TurnDetection,
 )
 from voicechatengine.providers.realtime import wire
-from voicechatengine.providers.realtime.client import RealtimeClient
 from voicechatengine.providers.realtime.server import RealtimeServer
 from voicechatengine.providers.voicelive.table import VOICELIVE
-from voicechatengine.session.dialect import Frame, Restore
-from voicechatengine.session.grammar import Grammar
+from voicechatengine.session.dialect import Frame
 
 search = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-RESPONSE = {"id": "r1", "object": "realtime.response", "status": "in_progress", "output": []}
-
-
-class Talk:
-    """A client's dialect with its table; events are checked against the grammar."""
-
-    def __init__(self, given_options: Options | None = None) -> None:
-        count = itertools.count(1)
-        restore = Restore(options=given_options or Options(turn_detection=None))
-        self.client = RealtimeClient(restore, lambda word: f"{word}_{next(count)}", differences=VOICELIVE)
-        self.grammar = Grammar()
-        self.frames: list[dict[str, Any]] = []
-        self.hears({"type": "session.created", "event_id": "e", "session": {"id": "sess_1"}})
-
-    def hears(self, message: dict[str, Any]) -> list[Event]:
-        return self._take(self.client.receive(json.dumps(message), 1000.0))
-
-    def does(self, command: Command) -> list[Event]:
-        return self._take(self.client.send(command, 1000.0))
-
-    def _take(self, outputs: Any) -> list[Event]:
-        found: list[Event] = []
-        for output in outputs:
-            if isinstance(output, Frame):
-                self.frames.append(json.loads(output.data))
-            else:
-                assert self.grammar.check(output) is None, self.grammar.check(output)
-                found.append(output)
-        return found
 
 
 # ------------------------------------------------------------------ what the service says
@@ -154,8 +124,8 @@ def test_a_message_of_the_package_says_what_it_says_and_nothing_is_lost(kind: st
     message = data.draw(objects(SERVER[kind]))
     if "response_id" in message and kind in wire.SERVER_TYPES.keys() | wire.OTHER_TYPES:
         message["response_id"] = "r1"
-    talk = Talk()
-    talk.hears({"type": "response.created", "event_id": "e", "response": RESPONSE})
+    talk = Talk(VOICELIVE)
+    talk.hears(OPEN)
     events = talk.hears(message)
     wanted = meaning(message)
     assert [type(event) for event in events] == [each for each, _ in wanted], events
@@ -168,15 +138,15 @@ def test_a_message_of_the_package_says_what_it_says_and_nothing_is_lost(kind: st
 @search
 def test_what_is_told_elsewhere_is_not_told_twice(kind: str, data: st.DataObject):
     message = data.draw(objects(SERVER[kind])) | {"response_id": "r1"}
-    talk = Talk()
-    talk.hears({"type": "response.created", "event_id": "e", "response": RESPONSE})
+    talk = Talk(VOICELIVE)
+    talk.hears(OPEN)
     assert talk.hears(message) == []
 
 
 @given(message=objects(SERVER["conversation.item.created"]))
 @search
 def test_an_item_takes_its_place_or_is_passed_on_whole(message: dict[str, Any]):
-    events = Talk().hears(message)
+    events = Talk(VOICELIVE).hears(message)
     item = message.get("item")
     if not item:
         assert events == []
@@ -186,7 +156,8 @@ def test_an_item_takes_its_place_or_is_passed_on_whole(message: dict[str, Any]):
         (event,) = events
         assert isinstance(event, ours.ItemAdded)
         assert event.item_id == item["id"]
-        assert event.role == item.get("role", "user" if "output" in item else "assistant")
+        said = item.get("role") if item.get("role") in ("user", "system") else "assistant"
+        assert event.role == ("user" if item["type"] == "function_call_output" else said)
 
 
 @given(message=objects(SERVER["response.done"]))
@@ -194,8 +165,8 @@ def test_an_item_takes_its_place_or_is_passed_on_whole(message: dict[str, Any]):
 def test_a_response_ends_once_with_its_words_calls_status_and_cost(message: dict[str, Any]):
     body = message["response"]
     body["id"] = "r1"
-    talk = Talk()
-    talk.hears({"type": "response.created", "event_id": "e", "response": RESPONSE})
+    talk = Talk(VOICELIVE)
+    talk.hears(OPEN)
     events = talk.hears(message)
     end = events[-1]
     assert isinstance(end, ours.ResponseCompleted)
@@ -221,7 +192,7 @@ def test_a_response_ends_once_with_its_words_calls_status_and_cost(message: dict
 @given(message=objects(SERVER["response.created"]))
 @search
 def test_a_response_begins(message: dict[str, Any]):
-    (event,) = Talk().hears(message)
+    (event,) = Talk(VOICELIVE).hears(message)
     assert isinstance(event, ours.ResponseStarted)
     assert event.response_id == (message["response"].get("id") or "resp_2")
 
@@ -246,7 +217,7 @@ def unfit(frame: dict[str, Any]) -> Iterator[str]:
 @given(wanted=options(VOICELIVE))
 @search
 def test_the_package_has_words_for_every_session(wanted: Options):
-    (update,) = Talk(wanted).frames
+    (update,) = Talk(VOICELIVE, wanted).frames
     assert update["type"] == "session.update"
     assert list(unfit(update)) == []
 
@@ -273,7 +244,7 @@ def test_the_package_has_words_for_every_session(wanted: Options):
     ids=lambda command: type(command).__name__,
 )
 def test_the_package_has_words_for_every_command(command: Command):
-    talk = Talk()
+    talk = Talk(VOICELIVE)
     talk.frames.clear()
     talk.does(command)
     assert talk.frames
@@ -282,11 +253,11 @@ def test_the_package_has_words_for_every_command(command: Command):
 
 
 def test_a_whole_turn_is_written_in_the_packages_words():
-    talk = Talk()
+    talk = Talk(VOICELIVE)
     talk.does(AudioAppend(b"\1\2" * 4800))
     talk.does(AudioCommit())
     talk.does(ResponseCreate())
-    talk.hears({"type": "response.created", "event_id": "e", "response": RESPONSE})
+    talk.hears(OPEN)
     heard = base64.b64encode(b"\1\2" * 24000).decode()
     place = {"response_id": "r1", "item_id": "i1", "output_index": 0, "content_index": 0}
     talk.hears({"type": "response.audio.delta", "event_id": "e", "delta": heard, **place})
@@ -299,7 +270,7 @@ def test_a_whole_turn_is_written_in_the_packages_words():
 
 
 def test_a_reply_beside_the_conversation_is_not_committed_to_it():
-    talk = Talk()
+    talk = Talk(VOICELIVE)
     talk.does(ResponseCreate(out_of_band=True))
     assert talk.frames[-1]["response"] == {"commit": False, "cancel_previous": False}
 
@@ -364,7 +335,7 @@ def test_the_simulated_service_says_what_the_recorded_one_said(shared):
 
 
 def opened(**fields: Any) -> dict[str, Any]:
-    return Talk(Options(**fields)).frames[0]["session"]
+    return Talk(VOICELIVE, Options(**fields)).frames[0]["session"]
 
 
 @pytest.mark.parametrize(
@@ -390,7 +361,7 @@ def test_a_voice_is_told_by_its_name(name: str, said: dict[str, str]):
 @pytest.mark.parametrize("name", ["Ava", "AvaNeural", "en-US", "en_US_AvaNeural", ""])
 def test_what_is_no_voices_name_is_refused_with_names_that_are(name: str):
     with pytest.raises(MessageError, match=r"use alloy, .* or an object as vendor=") as refused:
-        Talk(Options(voice=name))
+        Talk(VOICELIVE, Options(voice=name))
     assert refused.value.field == "voice"
 
 
@@ -428,7 +399,7 @@ VENDORS = {
 @pytest.mark.parametrize("vendor", VENDORS.values(), ids=list(VENDORS))
 def test_the_services_own_options_go_out_fit_the_package_and_are_taken(vendor: dict[str, Any]):
     semantic = TurnDetection("semantic_vad", silence_duration_ms=300)
-    talk = Talk(Options(turn_detection=semantic, transcription=Transcription(), vendor=vendor))
+    talk = Talk(VOICELIVE, Options(turn_detection=semantic, transcription=Transcription(), vendor=vendor))
     (update,) = talk.frames
     for name, value in vendor.items():
         said = update["session"][name]
@@ -476,7 +447,7 @@ def test_the_simulated_service_refuses_in_its_own_places(session: dict[str, Any]
     assert isinstance(frame, Frame)
     error = json.loads(frame.data)["error"]
     assert (error["code"], error["param"], error["event_id"]) == (code, param, "mine")
-    (told_of,) = Talk().hears(json.loads(frame.data))
+    (told_of,) = Talk(VOICELIVE).hears(json.loads(frame.data))
     assert isinstance(told_of, ours.ErrorInfo)
     assert told_of.code == code
     assert param in told_of.message
@@ -490,4 +461,4 @@ def test_what_was_said_of_words_and_faces_reaches_the_application_as_it_came():
         {"type": "warning", "event_id": "e", "warning": {"message": "soon gone", "code": "deprecated"}},
     ):  # fmt: skip
         assert models.ServerEvent._deserialize(message, []).type == message["type"]
-        assert Talk().hears(message) == [VendorMessage(message["type"], message)]
+        assert Talk(VOICELIVE).hears(message) == [VendorMessage(message["type"], message)]
