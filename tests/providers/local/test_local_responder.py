@@ -90,7 +90,7 @@ async def said(*history: Item, **request: Any) -> str:
         ("convert 20 degrees celsius to fahrenheit", "20 degrees Celsius are 68 degrees Fahrenheit."),
         ("how many pounds are in two feet", "Feet measure length, and pounds measure mass."),
         ("what is the weather in paris", "I cannot see the weather: no tool for it was given to me."),
-        ("turn on the lights in the kitchen", "I cannot reach the kitchen: no tool for it was given to me."),
+        ("turn on the lights in the kitchen", "I cannot reach the lights: no tool for it was given to me."),
         ("hi my name is marcelo", "Nice to meet you, Marcelo."),
         ("how are you", "I am fine, thank you. What can I do for you?"),
         ("hello", "Hello. What can I do for you?"),

@@ -28,7 +28,7 @@ class LocalConfig(CascadeConfig):
     grammar: str | Path | None = None
     phrases: Sequence[str] = ()
     whisper_model: str = "base"
-    rate: int = 175
+    rate: int = 150
     pitch: int = 50
 
     def __post_init__(self) -> None:

@@ -17,7 +17,7 @@ from voicechatengine.providers.local.process import Process
 
 FORMAT: Final = AudioFormat("pcm16", 22_050)
 MODULE: Final = "voicechatengine.providers.local.espeak_worker"
-DEFAULT_VOICE: Final = "en-us"
+DEFAULT_VOICE: Final = "en-us+edward"  # the one of them that a recogniser understands best
 
 
 class EspeakSpeech:
@@ -27,7 +27,7 @@ class EspeakSpeech:
     0 to 100. Raises `MessageError` for what is out of range; a voice that is not there is told by `open`.
     """
 
-    def __init__(self, *, voice: str | None = None, rate: int = 175, pitch: int = 50) -> None:
+    def __init__(self, *, voice: str | None = None, rate: int = 150, pitch: int = 50) -> None:
         for name, value, low, high in (("rate", rate, 80, 450), ("pitch", pitch, 0, 100)):
             if not low <= value <= high:
                 raise MessageError(f"{name} is {value}", field=name, cure=f"use {low} to {high}")

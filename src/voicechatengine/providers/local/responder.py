@@ -74,7 +74,7 @@ _PATTERNS: Final[tuple[tuple[str, Answer], ...]] = (
         (r"\bwho are you\b|\byour name\b", "I am the offline voice of this program."),
         (r"\bweather\b|\brain\b", "I cannot see the weather: no tool for it was given to me."),
         (
-            r"\b(?:turn|switch|open|close|lock|unlock|dim)\b.*\bthe (?P<thing>\w+)",
+            r"\b(?:turn|switch|open|close|lock|unlock|dim)\b.*?\bthe (?P<thing>\w+)",
             lambda found, _, __: f"I cannot reach the {found['thing']}: no tool for it was given to me.",
         ),
         (r"\bmy name is (?P<name>\w+)", lambda found, _, __: f"Nice to meet you, {found['name'].capitalize()}."),
