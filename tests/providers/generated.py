@@ -107,6 +107,11 @@ def _filled_in(inner: Fields) -> Fields:
     return {name: value for name, value in inner.items() if value}
 
 
+def had(table: Differences, part: str, values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    """Values of a part of the transcription; none where the service lacks it."""
+    return st.none() if f"transcription.{part}" in table.lacks else values
+
+
 def options(table: Differences) -> st.SearchStrategy[Options]:
     def detection(said: Fields | None) -> TurnDetection | None:
         return None if said is None else msgspec.convert({"mode": said.pop("type"), **said}, TurnDetection)
@@ -124,9 +129,9 @@ def options(table: Differences) -> st.SearchStrategy[Options]:
         "transcription": st.none()
         | st.builds(
             Transcription,
-            transcription_models(table),
-            st.none() | st.just("de"),
-            st.none() | TERMS,
+            had(table, "model", transcription_models(table)),
+            had(table, "language", st.none() | st.just("de")),
+            had(table, "prompt", st.none() | TERMS),
         ),
     }
     known = {name: strategy for name, strategy in fields.items() if name not in table.lacks}

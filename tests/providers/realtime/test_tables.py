@@ -13,6 +13,7 @@ from msgspec import UNSET
 from server_talk import counted
 
 from voicechatengine.messages import Transcription, TurnDetection
+from voicechatengine.providers.elevenrealtime.config import DIFFERENCES as ELEVEN
 from voicechatengine.providers.qwen.config import DIFFERENCES as QWEN
 from voicechatengine.providers.realtime import decode, encode
 from voicechatengine.providers.realtime.beta import BETA
@@ -35,6 +36,7 @@ TABLES = {
     "voice live": VOICELIVE,
     "xai": XAI,
     "qwen": QWEN,
+    "eleven": ELEVEN,
 }
 """Azure's own are the first two, but for what is not moved."""
 

@@ -11,8 +11,6 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, ClassVar, Final
 
-from msgspec import UNSET
-
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.provider import ProviderConfig
 from voicechatengine.providers.realtime import encode, family
@@ -35,18 +33,27 @@ def _transcription(wanted: Fields | None) -> Any:
     return None if wanted is None else {name: value for name, value in wanted.items() if name != "model"}
 
 
+def _format(wanted: Fields) -> Fields:
+    """An output format has one rate, and does not say it."""
+    return {"type": wanted["type"]}
+
+
+def _with_rate(said: Fields) -> Fields:
+    return next((dict(known) for known in FORMATS.values() if known["type"] == said["type"]), said)
+
+
 def _heard(said: Any) -> Any:
     return {"model": _USUAL, **said} if isinstance(said, dict) else said
 
 
 _WORDS: Final = ("audio", "input", "transcription")
-_RATE: Final = ("audio", "output", "format", "rate")
+_SPOKEN: Final = ("audio", "output", "format")
 LIMIT: Final = Move(("max_output_tokens",), ("max_response_output_tokens",))
 DIFFERENCES: Final = Differences(
     session=(
         LIMIT,
         Move(_WORDS, _WORDS, _transcription, _heard),
-        Move(_RATE, _RATE, lambda _: UNSET),  # the service has one
+        Move(_SPOKEN, _SPOKEN, _format, _with_rate),
     ),
     request=(LIMIT,),
     input_formats=FORMATS,
@@ -55,6 +62,7 @@ DIFFERENCES: Final = Differences(
         "server_vad": ("threshold", "prefix_padding_ms", "silence_duration_ms"),
         "semantic_vad": ("eagerness",),
     },
+    lacks=frozenset({"transcription.model", "transcription.prompt"}),
     transcription_model=_USUAL,
     images=(),
     models=("eleven_realtime_",),

@@ -81,7 +81,9 @@ DIFFERENCES: Final = Differences(
         "server_vad": ("threshold", "prefix_padding_ms", "silence_duration_ms"),
         "semantic_vad": ("threshold", "prefix_padding_ms", "silence_duration_ms"),
     },
-    lacks=frozenset({"tool_choice", "max_tokens"}),
+    lacks=frozenset(
+        {"tool_choice", "max_tokens", "language", "transcription.language", "transcription.prompt"}
+    ),
     refuses=frozenset({"item_truncate"}),
     transcription_model=_USUAL,
     images=("image/jpeg",),

@@ -71,7 +71,7 @@ class Differences:
     session says its type. `names` are the vendor's names of messages where they are not OpenAI's, an empty one for a message that
     it does not have; `contents` its names for the types of an item's parts. `input_formats` and `output_formats` are the audio
     formats with OpenAI's way to say them (the first one is the default), `modes` the modes of turn detection with the settings of
-    each, `lacks` the options that it does not have, `refuses` the commands (their message types). `transcription_model` writes the
+    each, `lacks` the options that it does not have (``transcription.prompt`` is a part of one), `refuses` the commands (their message types). `transcription_model` writes the
     user's words down unless another is named (None: nothing does). `modalities` are what it answers with, `images` the types of
     picture that it takes (`frames`: beside the user's speech, not in an item), `id_length` the longest item id. `manual`: an application may end the turns. `switches`: it can be
     told not to answer by itself, and not to be interrupted. `out_of_band`: it answers

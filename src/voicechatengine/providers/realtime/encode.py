@@ -165,6 +165,10 @@ def transcription(options: Options, differences: Differences) -> Fields | None:
         )
     given: Fields = {"model": model}
     if wanted:
+        for name in ("model", "language", "prompt"):
+            field = f"transcription.{name}"
+            if getattr(wanted, name) is not None and field in differences.lacks:
+                raise MessageError(f"{field} is no option of this service", field=field, cure="leave it out")
         language = wanted.language or language
         if wanted.prompt is not None:
             given["prompt"] = wanted.prompt
