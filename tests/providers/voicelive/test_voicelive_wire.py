@@ -462,3 +462,34 @@ def test_what_was_said_of_words_and_faces_reaches_the_application_as_it_came():
     ):  # fmt: skip
         assert models.ServerEvent._deserialize(message, []).type == message["type"]
         assert Talk(VOICELIVE).hears(message) == [VendorMessage(message["type"], message)]
+
+
+def test_the_services_own_settings_survive_a_change_of_what_they_are_part_of():
+    own = {"turn_detection": {"auto_truncate": True}, "input_audio_transcription": {"phrase_list": ["Ada"]}}
+    talk = Talk(VOICELIVE, Options(turn_detection=TurnDetection(), transcription=Transcription(), vendor=own))
+    talk.does(SessionUpdate(Options(turn_detection=TurnDetection(threshold=0.7))))
+    assert talk.frames[-1]["session"] == {
+        "turn_detection": {
+            "type": "server_vad",
+            "threshold": 0.7,
+            "create_response": True,
+            "interrupt_response": True,
+            "auto_truncate": True,
+        }
+    }
+    talk.does(SessionUpdate(Options(transcription=Transcription(language="de"), instructions="Kurz.")))
+    assert talk.frames[-1]["session"] == {
+        "instructions": "Kurz.",
+        "input_audio_transcription": {"model": "azure-speech", "language": "de", "phrase_list": ["Ada"]},
+    }
+    talk.does(SessionUpdate(Options(turn_detection=None, vendor={"temperature": 0.5})))
+    assert talk.frames[-1]["session"] == {"turn_detection": None, "temperature": 0.5}
+    talk.does(
+        SessionUpdate(
+            Options(
+                turn_detection=TurnDetection("semantic_vad"),
+                vendor={"turn_detection": {"auto_truncate": False}},
+            )
+        )
+    )
+    assert talk.frames[-1]["session"]["turn_detection"]["auto_truncate"] is False

@@ -16,7 +16,7 @@ from voicechatengine.audio.format import AudioFormat
 from voicechatengine.events import ErrorInfo, RateLimit, RateLimits, Usage
 from voicechatengine.messages import Options, Transcription, TurnDetection
 from voicechatengine.providers.realtime import objects
-from voicechatengine.providers.realtime.differences import Differences, Fields, from_vendor
+from voicechatengine.providers.realtime.differences import Differences, Fields, at, from_vendor
 from voicechatengine.session.dialect import Close
 
 FATAL: Final = frozenset(
@@ -176,15 +176,6 @@ def _voice(given: object) -> object:
     return cast("dict[str, object]", given).get("name") if isinstance(given, dict) else given
 
 
-def _at(fields: Fields, *path: str) -> Any:
-    found: Any = fields
-    for name in path:
-        if not isinstance(found, dict) or name not in found:
-            return UNSET
-        found = cast("Fields", found)[name]
-    return found
-
-
 _APPLIED: Final[dict[str, tuple[tuple[str, ...], Callable[[Any, Differences], object]]]] = {
     "model": (("model",), lambda value, _: value),
     "voice": (("audio", "output", "voice"), lambda value, _: _voice(value)),
@@ -209,7 +200,7 @@ def applied(session: Fields, differences: Differences) -> Options:
     fields = from_vendor(session, differences.session)
     options = Options()
     for name, (path, meaning) in _APPLIED.items():
-        said = _at(fields, *path)
+        said = at(fields, path)
         if said is UNSET:
             continue
         try:

@@ -151,7 +151,7 @@ def to_vendor(fields: Fields, moves: tuple[Move, ...]) -> Fields:
         if value is UNSET:
             continue
         if move.there:
-            _put(moved, move.there, value)
+            put(moved, move.there, value)
         else:
             moved |= value
     return moved
@@ -169,8 +169,27 @@ def from_vendor(fields: Fields, moves: tuple[Move, ...]) -> Fields:
         except (TypeError, ValueError, KeyError, AttributeError):  # it is not what the vendor documents
             continue
         if value is not UNSET:
-            _put(moved, move.here, value)
+            put(moved, move.here, value)
     return moved
+
+
+def at(fields: Mapping[str, Any], path: Path) -> Any:
+    """What stands at a path; UNSET if there is nothing."""
+    found: Any = fields
+    for name in path:
+        if not isinstance(found, Mapping) or name not in found:
+            return UNSET
+        found = cast("Mapping[str, Any]", found)[name]
+    return found
+
+
+def placed(path: Path, moves: tuple[Move, ...]) -> Path:
+    """Where a vendor has what is at this place of OpenAI's."""
+    for move in moves:
+        length = len(move.here)
+        if path[:length] == move.here and move.there:
+            return (*move.there, *(() if move.whole else path[length:]))
+    return path
 
 
 def merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> Fields:
@@ -208,7 +227,8 @@ def _pop(fields: Fields, path: Path) -> Any:
     return value
 
 
-def _put(fields: Fields, path: Path, value: Any) -> None:
+def put(fields: Fields, path: Path, value: Any) -> None:
+    """Sets what stands at a path, and makes the mappings on the way."""
     for step in path[:-1]:
         inner = fields.get(step)
         if not isinstance(inner, dict):

@@ -7,7 +7,7 @@ byte leaves. Sources as in `wire`; the limits are those of the API reference, re
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 import pybase64
@@ -39,7 +39,10 @@ from voicechatengine.providers.realtime.differences import (
     Differences,
     Fields,
     Path,
+    at,
     merge,
+    placed,
+    put,
     to_vendor,
 )
 
@@ -228,7 +231,20 @@ def session(
             place = place.setdefault(step, {})
         place[path[-1]] = said
     moved = to_vendor(nested, differences.session)
+    if names is not None and options.vendor:
+        vendor = merge(_kept(moved, options.vendor, differences), vendor or {})
     return merge(moved, vendor) if vendor else moved
+
+
+def _kept(session: Fields, vendor: Mapping[str, Any], differences: Differences) -> Fields:
+    """The vendor's own settings in force of what a session says anew: services replace it whole, and would forget them."""
+    kept: Fields = {}
+    for name in ("turn_detection", "transcription"):
+        place = placed(FIELDS[name][0], differences.session)
+        own = at(vendor, place)
+        if isinstance(own, Mapping) and isinstance(at(session, place), dict):
+            put(kept, place, cast("Fields", own))
+    return kept
 
 
 def opening(options: Options, differences: Differences) -> Fields:

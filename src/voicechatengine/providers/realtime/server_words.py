@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from voicechatengine.providers.realtime import objects, wire
-from voicechatengine.providers.realtime.differences import Differences, Fields, Move, to_vendor
+from voicechatengine.providers.realtime.differences import Differences, Fields, Move, placed, to_vendor
 
 _OBJECTS: Final = ("session", "response")
 
@@ -48,10 +48,4 @@ def place(param: str | None, moves: tuple[Move, ...], root: str) -> str | None:
     """Where the vendor has the parameter that OpenAI has at ``root.…``."""
     if param is None or not param.startswith(f"{root}."):
         return param
-    path = tuple(param.split(".")[1:])
-    for move in moves:
-        length = len(move.here)
-        if path[:length] == move.here and move.there:
-            path = (*move.there, *(() if move.whole else path[length:]))
-            break
-    return ".".join((root, *path))
+    return ".".join((root, *placed(tuple(param.split(".")[1:]), moves)))
