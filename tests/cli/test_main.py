@@ -14,7 +14,7 @@ from voicechatengine.audio.format import AudioFormat
 from voicechatengine.audio.wav import WavWriter, read_wav
 from voicechatengine.cli.exits import Exit, UsageError, exit_of, one_line
 from voicechatengine.cli.main import main
-from voicechatengine.cli.registry import make
+from voicechatengine.cli.registry import capabilities, make
 from voicechatengine.errors import (
     AudioError,
     AuthenticationError,
@@ -55,7 +55,7 @@ def call(capsys):
         (
             "talk --provider nobody --text Hi",
             2,
-            "use openai, anthropic, local, mock, or package.module:factory",
+            "provider 'nobody' is not known: use openai, ",
         ),
         ("talk --provider nowhere.at_all:f --text Hi", 2, "cannot be imported"),
         ("talk --provider factories: --text Hi", 2, "names no factory"),
@@ -169,9 +169,11 @@ def test_providers_as_a_table(call):
     code, output, _ = call("providers")
     assert code == 0
     lines = output.splitlines()
-    assert lines[0].split() == ["capability", "openai", "anthropic", "local", "mock"]
-    assert ["text_input", "yes", "yes", "yes", "yes"] in [line.split() for line in lines]
-    assert ["resumption", "no", "no", "no", "yes"] in [line.split() for line in lines]
+    able = capabilities()
+    assert lines[0].split() == ["capability", *able]
+    for name in ("text_input", "resumption"):
+        row = ["yes" if each.get(name) else "no" for each in able.values()]
+        assert [name, *row] in [line.split() for line in lines]
     assert "g711_ulaw 8 kHz" in output
 
 
