@@ -17,7 +17,8 @@ from typing_extensions import Unpack
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.capabilities import Capabilities
-from voicechatengine.compose.relay import UNREACHABLE, Relay, name_of
+from voicechatengine.compose.line import UNREACHABLE, name_of
+from voicechatengine.compose.relay import Relay
 from voicechatengine.errors import ConnectionError, MessageError
 from voicechatengine.events import (
     AudioChunk,

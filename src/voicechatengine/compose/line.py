@@ -21,7 +21,7 @@ from voicechatengine.capabilities import Capabilities
 from voicechatengine.compose.ears import Ears, Step
 from voicechatengine.compose.fit import Turns, fit_history, fit_item, fit_options, fit_turns
 from voicechatengine.compose.names import Names
-from voicechatengine.errors import ConnectionError, MessageError
+from voicechatengine.errors import ConnectionError, MessageError, ProviderError
 from voicechatengine.events import AudioChunk, ProviderEvent
 from voicechatengine.messages import (
     MESSAGE_TYPES,
@@ -41,6 +41,7 @@ from voicechatengine.provider import Provider, SessionOptions
 
 log: Final = logging.getLogger("voicechatengine")
 
+UNREACHABLE: Final = (ProviderError, OSError)  # what a provider that cannot be opened raises
 FAREWELL_S: Final = 1.0  # for what a provider that is left still has to tell
 
 
@@ -103,6 +104,11 @@ class Line:
         self.set_format(self._outward)
         # Now, not before: subscriptions of a session that is over end at once. What came meanwhile is kept for the first.
         self._events = self.provider.events()
+
+    def check(self) -> None:
+        """Raises `ConnectionError` if it was lost before it was in use."""
+        if self.failed is not None:
+            raise ConnectionError(f"the other provider was lost: {self.failed}", fault="provider")
 
     def start(self, take: Callable[[Line, ProviderEvent], None], end: Callable[[Line], None]) -> None:
         """Reads events from now on: `take` gets each, `end` is called when there are no more."""
@@ -232,6 +238,11 @@ def _without(options: Options, error: MessageError, missing: list[str]) -> Optio
     else:
         raise error
     return Options(**{name: changes[name] for name in OPTIONS if name in changes})
+
+
+def name_of(provider: Provider) -> str:
+    """What to call a provider in a text for people."""
+    return type(provider).__name__
 
 
 def turns_of(wanted: Any, provider: Provider) -> Turns:

@@ -34,6 +34,20 @@ class Held:
         else:
             self._messages += 1
 
+    @property
+    def asks_for_reply(self) -> bool:
+        """Whether there is a request for a reply of the conversation among them."""
+        return any(isinstance(each, ResponseCreate) and not each.out_of_band for each in self._commands)
+
+    def pop(self) -> Command:
+        """Gives the oldest one, and keeps it no longer. Raises `IndexError` if there is none."""
+        command = self._commands.popleft()
+        if isinstance(command, AudioAppend):
+            self._audio -= len(command.audio)
+        else:
+            self._messages -= 1
+        return command
+
     def take(self) -> Iterator[Command]:
         """Gives all of them, in order, and keeps none."""
         commands, self._commands = self._commands, deque()
