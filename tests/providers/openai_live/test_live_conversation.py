@@ -17,6 +17,7 @@ from live_script import Script, counted_ids
 
 from voicechatengine import (
     AudioFormat,
+    AuthenticationError,
     ConnectionError,
     OpenAILiveConfig,
     OpenAILiveProvider,
@@ -223,6 +224,23 @@ async def test_a_session_that_is_refused_is_a_connection_error_with_the_vendors_
             await provider.connect()
         assert refused.value.code == "model_not_found"
         assert "gpt-9" in str(refused.value)
+
+
+async def test_an_unknown_voice_is_refused_by_the_service_and_told_with_its_place():
+    async with service(voice="nobody") as (provider, _):
+        with pytest.raises(ConnectionError, match="nobody") as refused:
+            await provider.connect()
+        assert refused.value.code == "invalid_value"
+
+
+async def test_a_wrong_key_is_told_as_such_and_not_shown():
+    simulated = Simulator(vendor("openai-live"), api_key="sk-the-right-one-0001")
+    config = OpenAILiveConfig(api_key="sk-the-wrong-one-0001", url="ws://simulated")
+    provider = OpenAILiveProvider(config, connector=memory_connector(simulated))
+    with pytest.raises(AuthenticationError) as refused:
+        await provider.connect()
+    assert refused.value.code == "invalid_api_key"
+    assert "wrong-one" not in str(refused.value)
 
 
 async def test_the_microphone_is_muted():

@@ -6,8 +6,10 @@ import base64
 import json
 from typing import Any
 
+import hypothesis.strategies as st
 import pytest
-from live_oracle import SERVER_MODELS
+from hypothesis import HealthCheck, given, settings
+from live_oracle import CLIENT, SERVER_MODELS
 from live_script import counted_ids, strange
 
 from voicechatengine.audio.format import AudioFormat
@@ -206,6 +208,11 @@ def test_the_history_goes_to_the_provider():
             "type",
         ),
         ({"model": "gpt-live-1", "triggers": [{}]}, "not_simulated", "type"),
+        (
+            {"model": "gpt-live-1", "audio": {"output": {"voice": "nobody"}}},
+            "invalid_value",
+            "session.audio.output.voice",
+        ),
     ],
 )
 def test_a_session_that_does_not_fit_is_refused_by_its_parameter(session, code, param):
@@ -592,6 +599,43 @@ def test_a_client_that_is_gone_is_forgotten():
     assert service.server.closed(Close(1006), service.now) == ()
     assert service.server.deadline() is None
     assert service.server.expired(service.now) == ()
+
+
+# ------------------------------------------------------------------ anything
+
+MESSAGES = st.sampled_from(sorted(CLIENT)).flatmap(lambda name: CLIENT[name]).map(json.dumps)
+EVENTS = st.sampled_from(
+    [
+        ResponseStarted("r"),
+        TextChunk("Hi", True, "r"),
+        AudioChunk(tone(PCM, 200), None, "r"),
+        ToolCall("c", "f", "{}", response_id="r"),
+        ResponseCompleted("r"),
+        InputTranscript("x", final=True, item_id="i"),
+        Interrupted("r"),
+    ]
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.lists(st.one_of(MESSAGES, EVENTS, st.binary(max_size=20), st.sampled_from([0.1, 3.0])), max_size=12),
+    st.sampled_from([None, RESPONSES]),
+    st.booleans(),
+)
+def test_whatever_comes_is_answered_in_messages_of_the_vendors_types(
+    steps: list[Any], delegation: Any, detects_turns: bool
+):
+    """`Service` checks each of them; nothing raises, and an error is all that comes of what does not fit."""
+    service = Service(delegation=delegation, detects_turns=detects_turns)
+    for step in steps:
+        if isinstance(step, float):
+            service.wait(step)
+        elif isinstance(step, (str, bytes)):
+            service.raw(step)
+        else:
+            service.tell(step)
+    assert len(service.closes) <= 1
 
 
 # ------------------------------------------------------------------ the handshake

@@ -267,6 +267,7 @@ class OpenAILiveServer:
         if not given.model.startswith("gpt-live"):
             text = f"The model '{given.model}' does not exist or you do not have access to it."
             raise Refused("model_not_found", text, "session.model")
+        checks.voice(given)
         if isinstance(given.delegation, schema.DecisionsDelegation) or given.triggers:
             raise self._refused_decisions()
         now = self._now

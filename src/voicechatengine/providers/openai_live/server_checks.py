@@ -14,8 +14,8 @@ import pybase64
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.errors import AudioError
-from voicechatengine.providers.openai_live import wire
-from voicechatengine.providers.openai_live.config import AZURE_PATH, PATH
+from voicechatengine.providers.openai_live import schema, wire
+from voicechatengine.providers.openai_live.config import AZURE_PATH, PATH, VOICES
 from voicechatengine.session.handshake import Handshake, Refusal
 
 CONTENT: Final = 2_000  # bytes of one append: about 500 tokens
@@ -106,6 +106,15 @@ def refused(error: msgspec.ValidationError, place: str) -> Refused:
         return Refused("missing_required_parameter", f"Missing required parameter: '{param}'.", param)
     code = "invalid_type" if text.startswith("Expected") else "invalid_value"
     return Refused(code, f"Invalid value for '{path}': {text}.", path or None)
+
+
+def voice(session: schema.SessionConfig) -> None:
+    """Refuses a voice that is none of the built-in ones, nor somebody's own."""
+    output = session.audio.output if isinstance(session.audio, schema.Audio) else None
+    wanted = output.voice if isinstance(output, schema.AudioOutput) else None
+    if isinstance(wanted, str) and wanted not in VOICES:
+        text = f"Invalid value: '{wanted}'. Supported values are: {', '.join(VOICES)}."
+        raise Refused("invalid_value", text, "session.audio.output.voice")
 
 
 def sound(audio: str, form: AudioFormat) -> bytes:
