@@ -290,20 +290,37 @@ def test_a_resumed_session_is_told_what_came_after_its_handle():
     script = resumed(("i6",))
     assert script.one(SessionCreated).resumed
     assert script.does(ResponseCreate()).frame == {"realtimeInput": {"text": "And?"}}
-    old = resumed(("i2", "i3", "i4", "i6"), OLD)
-    contents = [frame["clientContent"] for frame in old.frames]
-    assert [content["turns"][0]["role"] for content in contents] == ["model", "model"]
-    assert not any(content["turnComplete"] for content in contents)
+    old = resumed(("i2", "call c1", "result c1", "i6"), OLD)
+    assert old.frames == []
     turns = old.does(ResponseCreate()).frame["clientContent"]["turns"]
-    assert [list(part) for part in turns[0]["parts"]] == [["functionResponse"], ["text"]]
+    assert [turn["role"] for turn in turns] == ["model", "user"]
+    assert [next(iter(part)) for turn in turns for part in turn["parts"]] == [
+        "text",
+        "functionCall",
+        "functionResponse",
+        "text",
+    ]
 
 
-def test_what_a_resumed_session_cannot_be_told_is_named_and_it_is_not_restored():
-    script = resumed(("i2",))
-    assert script.one(ErrorInfo).code == "history_item_lost"
+def test_a_session_that_cannot_be_told_what_came_after_its_handle_begins_anew():
+    memo = json.dumps({"handle": "h1", "unseen": ["i2"]})
+    script = Script(restore=restored(handle=memo, reconnect=True), opened=False)
+    assert script.setup["sessionResumption"] == {}
+    assert script.says(setupComplete={}).frame["clientContent"]["turnComplete"]
     assert not script.one(SessionCreated).resumed
+
+
+def test_words_that_never_came_are_missed():
     assert not resumed(("speech without words",)).one(SessionCreated).resumed
-    assert resumed(("i5",)).one(SessionCreated).resumed  # a reply of no words
+
+
+def test_a_call_that_a_resumed_session_has_not_seen_is_answered_in_its_content():
+    history = (*HISTORY[:2], ToolCallItem("c2", "f", "{}", "i3"))
+    memo = json.dumps({"handle": "h1", "unseen": ["i1", "call c2"]})
+    script = Script(restore=Restore(options=Options(model=OLD), history=history, handle=memo))
+    assert script.does(ToolResult("c2", "42")).frames == []
+    turns = script.does(ResponseCreate()).frame["clientContent"]["turns"]
+    assert [turn["role"] for turn in turns] == ["user", "model", "user"]
 
 
 def test_calls_that_a_resumed_session_waits_for_can_be_answered():

@@ -55,7 +55,7 @@ class GeminiClient:
             state.options,
             state.surface,
             handle=handle,
-            history=handle is None and bool(history),
+            history=handle is None and receiving.seeds(history),
             system=system,
         )
         out: list[Output] = []

@@ -23,7 +23,7 @@ from voicechatengine.events import (
     VendorMessage,
 )
 from voicechatengine.messages import Item, MessageItem, ToolCallItem, ToolResultItem
-from voicechatengine.providers.gemini import decode, encode, objects, wire
+from voicechatengine.providers.gemini import decode, encode, objects, resume, wire
 from voicechatengine.providers.gemini.state import ANSWER_S, LATE_S, QUIET_S, Call, Output, State, remember
 
 GONE_S: Final = 10.0  # left after a goAway that does not say how much
@@ -100,22 +100,28 @@ def created(state: State, message: wire.SetupComplete, now: float, out: list[Out
     out.append(SessionCreated(state.session_id, resumed=resumed))
 
 
+def seeds(history: tuple[Item, ...]) -> bool:
+    """Whether a history has more in it than what the user wrote last, which waits for a request."""
+    return any(not (isinstance(item, MessageItem) and item.role in ("user", "system")) for item in history)
+
+
 def _seed(state: State, history: tuple[Item, ...], out: list[Output]) -> None:
     """A session that begins anew gets the whole history; what the user wrote last waits for a request, or for speech."""
     contents: list[tuple[Item, objects.Content]] = []
+    names = _names(history)
     for index, item in enumerate(history):
-        content = _replayed(state, item, f"item {index} of the history", out)
+        content = _replayed(state, item, names, f"item {index} of the history", out)
         if content is not None:
             contents.append((item, content))
     waiting: list[objects.Content] = []
     while contents and isinstance(contents[-1][0], MessageItem) and contents[-1][1].role == "user":
         waiting.insert(0, contents.pop()[1])
-    if contents:
-        config = state.traits.history_config and not state.surface.vertex
+    announced = state.traits.history_config and not state.surface.vertex and seeds(history)
+    if contents or announced:
         turns = encode.turns(content for _, content in contents)
-        seed = wire.ClientContent(turns, turn_complete=config)
+        seed = wire.ClientContent(turns or None, turn_complete=announced)
         state.post(wire.ClientMessage(client_content=seed), out)
-        state.begun = config
+        state.begun = announced
         state.seeded = True
     state.pending += waiting
     for item in history:
@@ -123,39 +129,32 @@ def _seed(state: State, history: tuple[Item, ...], out: list[Output]) -> None:
 
 
 def _catch_up(state: State, unseen: tuple[str, ...], out: list[Output]) -> bool:
-    """A resumed session is told what came after its handle; whether it could be told all of that."""
-    history = {_key(item): item for item in state.restore.history}
+    """What came after its handle waits to be told to a resumed session; whether all of that is known."""
+    history = {resume.key(item): item for item in state.restore.history}
+    names = _names(state.restore.history)
     state.begun = True
-    whole = True
     for item in state.restore.history:
         _known(state, item)
-    for key in unseen:
-        found = history.get(key)
-        if found is None:
-            whole = False  # words that never came
-            continue
-        content = _replayed(state, found, f"the item {key}", out)
-        if content is None:
-            continue
-        if content.role == "user" and (isinstance(found, MessageItem) or state.takes_content):
+    found = [history[key] for key in unseen if key in history]
+    for item in found:
+        content = _replayed(state, item, names, f"the item {resume.key(item)}", out)
+        if content is not None:
             state.pending.append(content)
-        elif state.takes_content:
-            state.flush(out)
-            told = wire.ClientContent([content], turn_complete=False)
-            state.post(wire.ClientMessage(client_content=told), out)
-        else:
-            out.append(ErrorInfo("history_item_lost", f"the resumed session cannot be told the item {key}"))
-            whole = False
-    return whole
+    return len(found) == len(unseen)  # else there are words that never came
 
 
-def _replayed(state: State, item: Item, what: str, out: list[Output]) -> objects.Content | None:
+def _names(history: tuple[Item, ...]) -> dict[str, str]:
+    """The functions of the calls in a history."""
+    return {item.call_id: item.name for item in history if isinstance(item, ToolCallItem)}
+
+
+def _replayed(
+    state: State, item: Item, names: dict[str, str], what: str, out: list[Output]
+) -> objects.Content | None:
     if isinstance(item, MessageItem) and item.role == "system" and not state.surface.vertex:
         return None  # it is among the instructions
-    if isinstance(item, ToolCallItem):
-        state.names[item.call_id] = item.name
     try:
-        return encode.replayed(item, state.input, state.names)
+        return encode.replayed(item, state.input, names)
     except ProviderError as error:
         out.append(ErrorInfo("history_item_lost", f"{what}: {error}"))
         return None
@@ -166,16 +165,12 @@ def _known(state: State, item: Item) -> None:
     state.turn.last_item = item.id or state.turn.last_item
     if isinstance(item, ToolCallItem):
         state.names[item.call_id] = item.name
-        if state.memo is not None:
+        if state.memo is not None and resume.key(item) not in state.memo.unseen:
             remember(state.calls, item.call_id, Call(item.name, item.call_id))
     elif isinstance(item, ToolResultItem):
         state.names.pop(item.call_id, None)
         if (call := state.calls.get(item.call_id)) is not None:
             call.wanted = False
-
-
-def _key(item: Item) -> str:
-    return item.id or (item.call_id if not isinstance(item, MessageItem) else "")
 
 
 def resumption(state: State, message: wire.SessionResumptionUpdate, out: list[Output]) -> None:
@@ -303,7 +298,7 @@ def called(state: State, calls: list[objects.FunctionCall], now: float, out: lis
         remember(state.calls, call_id, Call(given.name, given.id))
         text, parsed = decode.arguments(given.args)
         state.turn.call(reply, ToolCall(call_id, given.name, text, parsed), out)
-        state.bookmark.said(call_id)
+        state.bookmark.said(resume.key(ToolCallItem(call_id, given.name, text)))
         blocking |= encode.behavior(state.options, given.name) == "BLOCKING"
     if refused:
         state.post(wire.ClientMessage(tool_response=wire.ToolResponse(refused)), out)

@@ -10,13 +10,15 @@ from typing import Final
 
 import msgspec
 
+from voicechatengine.messages import Item, ToolCallItem, ToolResultItem
+
 MOST: Final = (
     1024  # ids that are kept; more were said since one handle only if the service gave up sending them
 )
 
 
 class Memo(msgspec.Struct, frozen=True):
-    """A handle, and the ids of the items that are not in its session."""
+    """A handle, and the items (see `key`) that are not in its session."""
 
     handle: str
     unseen: tuple[str, ...] = ()
@@ -30,6 +32,13 @@ def read(handle: str | None) -> Memo | None:
         return msgspec.json.decode(handle, type=Memo)
     except msgspec.DecodeError:
         return Memo(handle)
+
+
+def key(item: Item) -> str:
+    """By what an item is known on both sides of a cut: calls and their results by the call's id."""
+    if isinstance(item, ToolCallItem):
+        return f"call {item.call_id}"
+    return f"result {item.call_id}" if isinstance(item, ToolResultItem) else item.id
 
 
 class Bookmark:

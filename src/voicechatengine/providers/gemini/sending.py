@@ -33,7 +33,7 @@ from voicechatengine.messages import (
     ToolResult,
     ToolResultItem,
 )
-from voicechatengine.providers.gemini import encode, objects, wire
+from voicechatengine.providers.gemini import encode, objects, resume, wire
 from voicechatengine.providers.gemini.state import ANSWER_S, Asked, Output, State
 from voicechatengine.session.dialect import Frame
 
@@ -139,7 +139,7 @@ def place(state: State, item: Item, item_id: str) -> None:
         state.turn.note(item_id, "assistant", "tool_call")
     else:
         state.turn.note(item_id, "user", "tool_result")
-    state.bookmark.said(item_id)
+    state.bookmark.said(item_id if isinstance(item, MessageItem) else resume.key(item))
 
 
 def result(

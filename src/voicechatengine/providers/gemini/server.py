@@ -186,7 +186,7 @@ class GeminiServer:
             assert self._ends_at is not None
             left, self._leaves_at = max(0.0, self._ends_at - now), None
             if self._session is not None:
-                self._say(wire.ServerMessage(go_away=wire.GoAway(f"{left:g}s")))
+                self._say(wire.ServerMessage(go_away=wire.GoAway(_duration(left))))
         elif self._ends_at is not None and now >= self._ends_at:
             self._end(ABORTED)
         return self._take()
@@ -455,8 +455,7 @@ class GeminiServer:
 
     def _activity_told(self, word: str, at_ms: float) -> None:
         if self._current.hears:
-            offset = f"{at_ms / 1000:g}s"
-            told = wire.VoiceActivity(word, audio_offset=offset)
+            told = wire.VoiceActivity(word, audio_offset=_duration(at_ms / 1000))
             self._say(wire.ServerMessage(voice_activity=told))
 
     def _heard_speech(self, event: SpeechStarted) -> None:
@@ -499,6 +498,8 @@ class GeminiServer:
 
     def _interrupt(self) -> None:
         """What the user does ends the model's turn: whatever of it still comes is dropped."""
+        if not self._turn:
+            return
         if self._calls and not self._made:
             blocking = [
                 call
@@ -511,8 +512,6 @@ class GeminiServer:
                     del self._calls[call]
                 cancelled = wire.ToolCallCancellation(blocking)
                 self._say(wire.ServerMessage(tool_call_cancellation=cancelled))
-        if not self._turn:
-            return
         if self._active is not None:
             self._ask(ResponseCancel(self._active))
         elif self._waiting > self._unwanted:
@@ -602,6 +601,11 @@ class GeminiServer:
             self._end(Close(decode.CLOSE_INTERNAL, "Internal error occurred."))
         elif event.command is not None:
             self._end(Close(decode.CLOSE_INVALID, f"{INVALID} {event.message}"[:120]))
+
+
+def _duration(seconds: float) -> str:
+    """A duration as protocol buffers write it in JSON: never with an exponent."""
+    return f"{seconds:.6f}".rstrip("0").rstrip(".") + "s"
 
 
 def _made(parts: list[objects.Part]) -> wire.ServerContent:

@@ -11,7 +11,7 @@ from typing import Final, Literal, TypeAlias, TypeVar
 import msgspec
 
 from voicechatengine.events import Event, InputTranscript, SpeechStarted, SpeechStopped, Usage
-from voicechatengine.messages import Options, ResponseCreate
+from voicechatengine.messages import MessageItem, Options, ResponseCreate
 from voicechatengine.providers.gemini import encode, models, objects, resume, wire
 from voicechatengine.providers.gemini.decode import Status
 from voicechatengine.providers.gemini.encode import Surface
@@ -66,6 +66,13 @@ class Call(msgspec.Struct):
     dropped: bool = False  # its turn was interrupted by us
 
 
+def _tellable(memo: resume.Memo, restore: Restore) -> bool:
+    """Whether a session in mid-conversation can be told what came after its handle: words of the user alone."""
+    history = {resume.key(item): item for item in restore.history}
+    found = [history[key] for key in memo.unseen if key in history]
+    return all(isinstance(item, MessageItem) and item.role == "user" for item in found)
+
+
 class State:
     """The state of one connection."""
 
@@ -79,7 +86,10 @@ class State:
         self.traits: models.Traits = models.traits(self.model)
         self.input = encode.audio_format(restore.options)
         given = None if restore.reconnect else encode.first_handle(restore.options)
-        self.memo = resume.read(restore.handle or given)
+        memo = resume.read(restore.handle or given)
+        if memo is not None and not self.traits.content_any_time and not _tellable(memo, restore):
+            memo = None  # a session that begins anew can be told all of it
+        self.memo = memo
         self.bookmark = resume.Bookmark(self.memo)
         self.turn = Turn(ids, self.input)
         self.session_id = ""
