@@ -27,6 +27,7 @@ from voicechatengine import (
     VoiceEngine,
 )
 from voicechatengine.audio.tone import tone
+from voicechatengine.engine.io import MemorySource, VirtualSpeaker
 from voicechatengine.events import AudioChunk, ResponseCompleted, ResponseStarted, TextChunk
 from voicechatengine.messages import MessageItem, MessageType, SessionCreate, TextPart
 from voicechatengine.providers.mock import MockReply
@@ -137,6 +138,23 @@ async def test_a_spoken_turn_is_answered_and_kept_in_its_order():
             "item_added",
             "text_chunk",
         ]
+
+
+async def test_a_conversation_from_a_source_to_a_sink_in_which_the_user_speaks_over_a_reply():
+    """The model falls silent by itself; the reply that it broke off is whole as far as it came."""
+    sound = PCM.silence(500) + tone(PCM, 800) + PCM.silence(2500) + tone(PCM, 800) + PCM.silence(500)
+    heard = bytearray()
+    async with (
+        service(transcripts=("One", "Two")) as (provider, _),
+        VoiceEngine(provider, barge_in=False) as engine,
+    ):
+        metrics = await engine.run(MemorySource(sound, PCM), VirtualSpeaker(PCM, heard.extend))
+        assert [turn.status for turn in metrics.turns] == ["completed", "completed"]
+        said = [item.text for item in engine.history if isinstance(item, MessageItem)]
+        assert said[0::2] == ["One", "Two"]
+        assert said[1] != said[3]
+        assert said[3].endswith("You said: Two")
+        assert PCM.duration_ms(len(heard)) == pytest.approx(metrics.audio_out_s * 1000)
 
 
 async def test_tools_are_called_through_the_backend():
