@@ -85,7 +85,8 @@ async def _talk(
                 raise UsageError(f"there is no simulator for {arguments.provider}: leave --url out")
             server = await stack.enter_async_context(simulator(arguments.provider))
             options |= {"url": server.url, "api_key": "made-up"}
-        engine = VoiceEngine(wrap(make(arguments.provider, options)))
+        written = text is not None and output is None
+        engine = VoiceEngine(wrap(make(arguments.provider, options, written=written)))
         # A handler, not a subscription: it hears of the connecting as well, and takes nothing from the engine.
         engine.on_event("*", ended.event)
         try:

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from importlib.resources import files
 
 import pytest
-from spoken import HEARD, found_of, freely, in_noise, spoken
 
+from spoken_words import HEARD, found_of, freely, in_noise, spoken
 from voicechatengine.messages import MessageItem, TextPart
 from voicechatengine.providers.cascade.parts import Request
 from voicechatengine.providers.local.responder import answer

@@ -6,6 +6,11 @@ import difflib
 import random
 import re
 from array import array
+from collections import Counter
+from collections.abc import Sequence
+from itertools import pairwise
+from math import log10
+from pathlib import Path
 
 from pocketsphinx import Decoder
 
@@ -36,9 +41,9 @@ def in_noise(audio: bytes, rms: int) -> bytes:
     return audioop.add(audio, samples.tobytes(), 2)
 
 
-def freely(audio: bytes) -> str:
+def freely(audio: bytes, **options: object) -> str:
     """What pocketsphinx's own language model, of all of American English, hears in 16 kHz PCM16."""
-    decoder = Decoder(samprate=16_000.0, loglevel="FATAL")
+    decoder = Decoder(samprate=16_000.0, loglevel="FATAL", **options)
     decoder.start_utt()
     decoder.process_raw(in_noise(audio, ROOM_RMS), full_utt=True)
     decoder.end_utt()
@@ -51,3 +56,34 @@ def found_of(text: str, heard: str) -> float:
     words = re.findall(r"[a-z']+", text.lower())
     blocks = difflib.SequenceMatcher(None, words, heard.split(), autojunk=False).get_matching_blocks()
     return sum(block.size for block in blocks) / len(words)
+
+
+def by_vocabulary(sentences: Sequence[str], audio: bytes, folder: Path) -> str:
+    """What pocketsphinx hears by a bigram model of these sentences: any of their words may follow any other, though the pairs
+    that occur in them are likelier.
+    """
+    model = folder / "sentences.arpa"
+    model.write_text(_bigrams(sentences))
+    return freely(audio, lm=str(model))
+
+
+def _bigrams(sentences: Sequence[str]) -> str:
+    """A model in ARPA's format: pairs that were seen have half of the probability, the rest is that of single words."""
+    pairs = Counter(
+        pair
+        for text in sentences
+        for pair in pairwise(["<s>", *re.findall(r"[a-z']+", text.lower()), "</s>"])
+    )
+    words = Counter(second for (_, second), count in pairs.items() for _ in range(count))
+    after = Counter(first for (first, _), count in pairs.items() for _ in range(count))
+    total = sum(words.values())
+    singles = [f"{log10(count / total):.4f} {word} {log10(0.5):.4f}" for word, count in words.items()]
+    doubles = [
+        f"{log10(0.5 * count / after[first] + 0.5 * words[second] / total):.4f} {first} {second}"
+        for (first, second), count in pairs.items()
+    ]
+    return "\n".join((
+        "\\data\\", f"ngram 1={len(singles) + 1}", f"ngram 2={len(doubles)}", "",
+        "\\1-grams:", f"-99 <s> {log10(0.5):.4f}", *singles, "",
+        "\\2-grams:", *doubles, "", "\\end\\", "",
+    ))  # fmt: skip
