@@ -17,6 +17,8 @@ from talking import OPEN, Talk
 from voicelive_models import CLIENT, SERVER, misfits, models, objects
 
 from voicechatengine import events as ours
+from voicechatengine.audio.format import AudioFormat
+from voicechatengine.audio.tone import tone
 from voicechatengine.errors import MessageError
 from voicechatengine.events import VendorMessage
 from voicechatengine.messages import (
@@ -368,12 +370,10 @@ def test_what_is_no_voices_name_is_refused_with_names_that_are(name: str):
 def test_the_samplings_of_both_directions_are_said_in_the_services_words():
     for rate, word in ((8_000, "pcm16_8000hz"), (16_000, "pcm16_16000hz"), (24_000, "pcm16")):
         form = {"sample_rate": rate}
-        session = opened(
-            input_audio_format=ours.AudioFormat(**form), output_audio_format=ours.AudioFormat(**form)
-        )
+        session = opened(input_audio_format=AudioFormat(**form), output_audio_format=AudioFormat(**form))
         assert (session["input_audio_format"], session["input_audio_sampling_rate"]) == ("pcm16", rate)
         assert session["output_audio_format"] == word
-    telephone = opened(input_audio_format=ours.AudioFormat("g711_ulaw", 8000))
+    telephone = opened(input_audio_format=AudioFormat("g711_ulaw", 8000))
     assert (telephone["input_audio_format"], telephone["input_audio_sampling_rate"]) == ("g711_ulaw", 8000)
 
 
@@ -493,3 +493,54 @@ def test_the_services_own_settings_survive_a_change_of_what_they_are_part_of():
         )
     )
     assert talk.frames[-1]["session"]["turn_detection"]["auto_truncate"] is False
+
+
+def test_what_was_not_heard_is_taken_back_by_the_service_where_it_is_asked_to():
+    """The simulated service plays a reply in real time, as the documents say of the real one."""
+    numbers = iter_ids()
+    server = RealtimeServer(numbers, differences=VOICELIVE, model="gpt-realtime")
+    server.opened(1000.0)
+
+    def said(outputs: Any) -> list[dict[str, Any]]:
+        return [json.loads(out.data) for out in outputs if isinstance(out, Frame)]
+
+    def told_by_client(now: float, kind: str, **fields: Any) -> Any:
+        return server.receive(json.dumps({"type": kind, **fields}), now)
+
+    turn = {"type": "azure_semantic_vad", "auto_truncate": True, "silence_duration_ms": 300}
+    told_by_client(1000.0, "session.update", session={"turn_detection": turn})
+    asked = told_by_client(1000.0, "response.create")
+    token = next(out for out in asked if isinstance(out, ResponseCreate)).metadata
+    for event in (
+        ours.ResponseStarted("x", token),
+        ours.AudioChunk(b"\1\2" * 48_000, response_id="x", item_id="y"),
+        ours.ResponseCompleted("x"),
+    ):
+        server.send(event, 1000.0)
+    loud = base64.b64encode(tone(AudioFormat(), 400)).decode()
+    outputs = told_by_client(1000.7, "input_audio_buffer.append", audio=loud)
+    frames = said(outputs)
+    assert [frame["type"] for frame in frames] == [
+        "input_audio_buffer.speech_started",
+        "conversation.item.truncated",
+    ]
+    assert frames[1]["audio_end_ms"] == pytest.approx(700, abs=1)
+    assert [out.heard_ms for out in outputs if isinstance(out, ItemTruncate)] == [frames[1]["audio_end_ms"]]
+
+
+def test_an_item_that_the_service_has_cut_is_not_cut_beyond_that():
+    talk = Talk(VOICELIVE)
+    talk.hears(OPEN)
+    heard = base64.b64encode(b"\1\2" * 24_000).decode()
+    place = {"response_id": "r1", "item_id": "i1", "output_index": 0, "content_index": 0}
+    talk.hears({"type": "response.audio.delta", "event_id": "e", "delta": heard, **place})
+    cut = {
+        "type": "conversation.item.truncated",
+        "event_id": "e",
+        "item_id": "i1",
+        "content_index": 0,
+        "audio_end_ms": 300,
+    }
+    assert talk.hears(cut) == [VendorMessage("conversation.item.truncated", cut)]
+    talk.does(ItemTruncate("i1", 800))
+    assert talk.frames[-1]["audio_end_ms"] == 300

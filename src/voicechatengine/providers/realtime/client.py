@@ -67,6 +67,13 @@ class RealtimeClient:
 
     def receive(self, frame: bytes | str, now: float, /) -> Sequence[Output]:
         """See `Dialect.receive`."""
+        if frame.__class__ is bytes and frame.startswith(wire.SOUNDS):
+            try:
+                sound = wire.decode_sound(frame)
+            except (msgspec.DecodeError, ValueError):
+                pass  # what is wrong with it is said below
+            else:
+                return receiving.sound(self._state, sound, now)
         try:
             message = wire.decode_server(frame)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:

@@ -5,7 +5,7 @@ They take any order and leave out what is missing; the grammar of events is kept
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from msgspec import UNSET
@@ -120,6 +120,13 @@ def item(
     state.announce(item.id or "", role, previous, kind, out)
 
 
+def truncated(state: State, message: wire.ItemTruncated, _now: float, out: list[Output]) -> None:
+    """An item is shorter now, by our wish or the service's own: it cannot be cut at what is gone."""
+    item = state.replies.item(message.item_id)
+    item.size = min(item.size, state.replies.output.size_of(message.audio_end_ms))
+    out.append(VendorMessage("conversation.item.truncated", AS_IT_CAME))
+
+
 def heard(state: State, message: wire.TranscriptionDelta, _now: float, out: list[Output]) -> None:
     """More of the user's words; each delta begins where the last one ended."""
     item = state.replies.item(message.item_id)
@@ -173,22 +180,29 @@ def began(state: State, message: wire.ResponseCreated, now: float, out: list[Out
 
 
 def audio(state: State, message: wire.AudioDelta, now: float, out: list[Output]) -> None:
-    """More sound. The fast way: one look for the response, one decoding."""
+    """More sound."""
+    out += sound(state, message, now)
+
+
+def sound(state: State, message: wire.AudioDelta | wire.Sound, now: float) -> Sequence[Output]:
+    """More sound. The fast way: one look for the response, one decoding, one event; it moves no deadline."""
     replies = state.replies
     reply = replies.open.get(message.response_id)
+    out: list[Output] = []
     if reply is None or reply.cut:
         reply = state.reply(message.response_id, now, out)
         if reply is None:
-            return
+            return out
     try:
         # Strict, which is the fast way too: the lenient one looks at each character.
         audio = b64decode(message.delta, None, True)
     except ValueError as error:
         out.append(ErrorInfo("invalid_audio", f"the server sent audio that is no base64: {error}"))
-        return
+        return out
     chunk = replies.audio(reply, message.item_id, audio)
     if chunk is not None:
         out.append(chunk)
+    return out
 
 
 def text(state: State, message: wire.TextDelta, now: float, out: list[Output]) -> None:
@@ -343,6 +357,7 @@ HANDLERS: Final[dict[type, Callable[[State, Any, float, list[Output]], None]]] =
     wire.ItemAdded: item,
     wire.ItemCreated: item,
     wire.ItemDone: item,
+    wire.ItemTruncated: truncated,
     wire.TranscriptionDelta: heard,
     wire.TranscriptionUpdated: heard_so_far,
     wire.TranscriptionCompleted: transcript,

@@ -136,6 +136,7 @@ class RealtimeServer:
             limits=limits,
             interruption="turn_detected" if detects_turns else "client_cancelled",
         )
+        self._playing = ("", 0.0)  # the reply's item that was spoken last, and since when
         self._idle_at: float | None = None
         self._handlers: dict[type[wire.Message], Callable[[Any], None]] = {
             wire.SessionUpdate: self._session_update,
@@ -361,9 +362,18 @@ class RealtimeServer:
         self._speech_id, self._speech_ms = self._ids("item"), speech.ms
         self._idle_at = None
         self._say(wire.SpeechStarted(audio_start_ms=int(speech.ms), item_id=self._speech_id))
-        active = self._replies.active
-        if active is not None and self._session["audio"]["input"]["turn_detection"]["interrupt_response"]:
+        active, detection = self._replies.active, self._session["audio"]["input"]["turn_detection"]
+        if active is not None and detection["interrupt_response"]:
             self._replies.cancel(active, "turn_detected")
+        if detection.get("auto_truncate") and detection["interrupt_response"]:
+            self._take_back()
+
+    def _take_back(self) -> None:
+        """What was not heard of the last reply, if it was played at once and at the speed of time, is taken back: Voice Live."""
+        item_id, since = self._playing
+        heard = max(1, int((self._now - since) * 1000))
+        if item_id in self._conversation and heard < self._conversation.audio_ms.get(item_id, 0.0):
+            self._item_truncate(wire.ItemTruncate(item_id=item_id, audio_end_ms=heard))
 
     def _speech_ended(self, speech: Speech) -> None:
         assert self._speech_id is not None
@@ -549,7 +559,10 @@ class RealtimeServer:
         self._name(event.item_id, self._replies.text(event))
 
     def _sound(self, event: AudioChunk) -> None:
-        self._name(event.item_id, self._replies.sound(event))
+        response = self._replies.sound(event)
+        self._name(event.item_id, response)
+        if response is not None and response.last_item != self._playing[0]:
+            self._playing = (response.last_item or "", self._now)
 
     def _tool_call(self, event: ToolCall) -> None:
         self._name(event.item_id, self._replies.call(event))

@@ -623,6 +623,25 @@ decode_server: Final[Callable[[bytes | str], ServerMessage | OtherMessage]] = ms
 ](ServerMessage | OtherMessage).decode
 """A frame from a server. Raises `msgspec.DecodeError`; for an unknown type its subclass `ValidationError`."""
 
+
+class Sound(msgspec.Struct, gc=False):
+    """What counts of an `AudioDelta`, for a frame that is known to be one: it comes fifty times a second."""
+
+    response_id: str = ""
+    item_id: str = ""
+    delta: str = ""
+
+
+SOUNDS: Final = tuple(
+    f'{{"type":{space}"{kind.__struct_config__.tag}"'.encode()
+    for kind in (AudioDelta, BetaAudioDelta)
+    for space in ("", " ")
+)
+"""How most services begin an `AudioDelta`."""
+
+decode_sound: Final[Callable[[bytes], Sound]] = msgspec.json.Decoder(Sound).decode
+"""A frame that begins as one of `SOUNDS`: two thirds of the time that `decode_server` takes. Raises as that does."""
+
 decode_client: Final[Callable[[bytes | str], ClientMessage | ImageAppend]] = msgspec.json.Decoder[
     ClientMessage | ImageAppend
 ](ClientMessage | ImageAppend).decode
