@@ -7,38 +7,27 @@ history and the metrics, and hands them to the request and the spoken conversati
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
-from msgspec import UNSET
 from typing_extensions import Unpack
 
 from voicechatengine.compose.relay import Relay
 from voicechatengine.conversation import Conversation
+from voicechatengine.engine.asking import Asking
 from voicechatengine.engine.bargein import BargeIn
 from voicechatengine.engine.io import AudioSink, AudioSource
 from voicechatengine.engine.metrics import Fold, Metrics, MetricsFold
-from voicechatengine.engine.reply import Gathering, Reply, Waiting
+from voicechatengine.engine.reply import Gathering, Reply
+from voicechatengine.engine.standing import Standing
 from voicechatengine.engine.talk import Talk
 from voicechatengine.engine.toolbox import Line, Toolbox
 from voicechatengine.engine.tools import TIMEOUT_S, FunctionTool, RunSync, as_tool
-from voicechatengine.errors import ConnectionError, DeadlineError, MessageError, ProviderError
-from voicechatengine.events import (
-    AudioChunk,
-    ConnectionState,
-    ErrorInfo,
-    EventData,
-    ProviderEvent,
-    ResponseStarted,
-    SessionCreated,
-    SessionUpdated,
-    StateChanged,
-)
-from voicechatengine.failures import error_of
+from voicechatengine.errors import ConnectionError, MessageError, ProviderError
+from voicechatengine.events import AudioChunk, EventData, ProviderEvent
 from voicechatengine.messages import (
     ActivityEnd,
     ActivityStart,
@@ -115,12 +104,8 @@ class VoiceEngine:
         for each in tools:
             self._toolbox.add(as_tool(each))
         self._reader: asyncio.Task[None] | None = None
-        self._error: ProviderError | None = None  # why the session is over
-        self._over = asyncio.Event()
-        self._asking = asyncio.Lock()
-        self._waiting: Waiting | None = None
-        self._abandoned = False  # a request was given up before its reply began
-        self._manual: bool | None = None  # whether the session has no turn detection, where it told
+        self._standing = Standing()
+        self._asking = Asking(self._gathering, self.interrupt)
         self._talk: Talk | None = None
 
     async def __aenter__(self) -> Self:
@@ -132,8 +117,7 @@ class VoiceEngine:
             raise ConnectionError(
                 "the provider did not connect", cure="look at its state_changed and error events"
             )
-        self._error = None
-        self._over.clear()
+        self._standing.begin()
         self._conversation = Conversation(self._provider.get_audio_format())
         events = self._provider.events()
         self._reader = asyncio.get_running_loop().create_task(self._read(events), name="engine reader")
@@ -273,7 +257,7 @@ class VoiceEngine:
             await self.send_text(text)
             await self.create_response()
 
-        return await self._reply_to(request, timeout)
+        return await self._asking.reply_to(request, timeout)
 
     async def say(self, text: str, *, timeout: float = 60.0) -> Reply:
         """Makes the assistant speak this text, and gives the reply with what it said.
@@ -290,7 +274,7 @@ class VoiceEngine:
                 MessageType.RESPONSE_CREATE, ResponseCreate(instructions=_SAY.format(text=text))
             )
 
-        return await self._reply_to(request, timeout)
+        return await self._asking.reply_to(request, timeout)
 
     async def send_text(self, text: str, role: Role = "user") -> None:
         """Adds text to the conversation, and to `history`. Triggers no reply by itself. Raises like the provider's."""
@@ -376,7 +360,7 @@ class VoiceEngine:
         self._check_open()
         await self._toolbox.declare()
         if push_to_talk is None:
-            push_to_talk = self._is_manual()
+            push_to_talk = self._standing.is_manual(self._provider.get_capabilities())
         fold = MetricsFold()
         self._folds.append(fold)
         self._talk = Talk(
@@ -396,10 +380,8 @@ class VoiceEngine:
         except ConnectionError as error:
             if not self._provider.is_connected():
                 # A send fails as soon as the session is over; why it is over may still be on its way here.
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(FAREWELL_S):
-                        await self._over.wait()
-            raise self._error or error from None
+                await self._standing.ended()
+            raise self._standing.error or error from None
         finally:
             self._talk = None
             self._folds.remove(fold)
@@ -407,45 +389,10 @@ class VoiceEngine:
 
     # -- requests
 
-    async def _reply_to(self, request: Callable[[], Awaitable[None]], timeout: float) -> Reply:
-        async with self._asking:
-            self._check_open()
-            now = asyncio.get_running_loop().time()
-            gathering = Gathering(
-                now,
-                self._provider.get_audio_format(),
-                abandoned=self._abandoned,
-                tools=bool(self._toolbox),
-            )
-            waiting = self._waiting = Waiting(gathering)
-            self._abandoned = False
-            limit = asyncio.timeout(timeout)
-            try:
-                async with limit:
-                    await request()
-                    await waiting.done.wait()
-            except (TimeoutError, asyncio.CancelledError):
-                await self._give_up(waiting)
-                if not limit.expired():
-                    raise
-                raise DeadlineError(
-                    f"no whole reply within {timeout:g} s", cure="raise timeout=, or read events()"
-                ) from None
-            finally:
-                self._waiting = None
-            if isinstance(waiting.outcome, Reply):
-                return waiting.outcome
-            assert waiting.outcome is not None
-            raise waiting.outcome
-
-    async def _give_up(self, waiting: Waiting) -> None:
-        """Nobody waits for this reply any more: stop it, and do not take it for the next one."""
-        try:
-            await self.interrupt()
-        except ProviderError as error:
-            log.info("a reply that was given up could not be stopped: %s", error)
-        finally:
-            self._abandoned = waiting.gathering.response_id is None
+    def _gathering(self, now: float, abandoned: bool) -> Gathering:
+        self._check_open()
+        audio_format = self._provider.get_audio_format()
+        return Gathering(now, audio_format, abandoned=abandoned, tools=bool(self._toolbox))
 
     def _asked(self) -> None:
         self._toolbox.new_turn()
@@ -456,18 +403,11 @@ class VoiceEngine:
             self._talk.asked()
 
     def _check_open(self) -> None:
-        if self._error is not None:
-            raise self._error
+        self._standing.check()
         if self._reader is None:
             raise ConnectionError(
                 "the engine is not open", cure="use it as `async with VoiceEngine(...) as engine:`"
             )
-
-    def _is_manual(self) -> bool:
-        if self._manual is not None:
-            return self._manual
-        capabilities = self._provider.get_capabilities()
-        return bool(capabilities.get("manual_turns")) and not capabilities.get("turn_detection")
 
     def _remember(self, message: Command) -> None:
         self._conversation.apply(message)
@@ -489,7 +429,7 @@ class VoiceEngine:
                 f"the engine failed: {failure!r}", cure="this is a defect: please report it"
             )
         finally:
-            self._end(error)
+            self._end(self._standing.end(error))
             aclose: Callable[[], Awaitable[Any]] | None = getattr(events, "aclose", None)
             if aclose is not None:
                 await aclose()
@@ -498,24 +438,15 @@ class VoiceEngine:
         now = asyncio.get_running_loop().time()
         self._conversation.apply(data)
         audio_ms = 0.0
-        match data:
-            case AudioChunk():
-                format = data.format or self._provider.get_audio_format()
-                audio_ms = format.duration_ms(len(data.audio))
-            case ErrorInfo(recoverable=False):
-                self._end(error_of(data))
-            case StateChanged():
-                self._follow(data)
-            case ResponseStarted() if self._waiting is None:
-                self._abandoned = False
-            case SessionCreated() | SessionUpdated() if data.applied.turn_detection is not UNSET:
-                self._manual = data.applied.turn_detection is None
-            case _:
-                pass
+        if isinstance(data, AudioChunk):
+            format = data.format or self._provider.get_audio_format()
+            audio_ms = format.duration_ms(len(data.audio))
+        over = self._standing.apply(data)
+        if over is not None:
+            self._end(over)
         for fold in self._folds:
             fold.apply(data, now, audio_ms)
-        if self._waiting is not None:
-            self._waiting.apply(data, now)
+        self._asking.apply(data, now)
         if self._talk is not None:
             try:
                 await self._talk.handle(data, now)
@@ -550,29 +481,13 @@ class VoiceEngine:
             self._talk.asked()
 
     def _turn_ended(self, response_id: str, error: ProviderError | None) -> None:
-        waiting = self._waiting
-        if waiting is not None and waiting.gathering.called == response_id:
-            waiting.settle(error or waiting.gathering.broken_off())
-        elif error is not None:
-            log.warning("a turn with tools ended without a reply: %s", error)
+        self._asking.turn_ended(response_id, error)
         if self._talk is not None:
             self._talk.asked()
 
-    def _follow(self, data: StateChanged) -> None:
-        if data.state is ConnectionState.CONNECTED:
-            self._error = None
-            self._over.clear()
-        elif data.state in (ConnectionState.ERROR, ConnectionState.DISCONNECTED):
-            self._end(
-                ConnectionError(f"the session is over: {data.reason or data.state}", cure="connect again")
-            )
-
     def _end(self, error: ProviderError) -> None:
-        """The session is over, for the first reason that was told: whoever waits learns it."""
-        self._error = error = self._error or error
-        self._over.set()
-        if self._waiting is not None:
-            self._waiting.settle(error)
+        """The session is over: whoever waits learns it."""
+        self._asking.fail(error)
         if self._talk is not None:
             self._talk.fail(error)
 
