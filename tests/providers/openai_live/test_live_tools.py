@@ -64,6 +64,17 @@ def test_a_delegation_is_a_call_of_delegate_with_the_users_last_words():
     assert script.waits(0.9).only(ResponseCompleted).tool_calls == 1
 
 
+def test_the_users_last_words_are_whole_also_where_some_came_late():
+    script = Script(CLIENT)
+    assert delegates(script, "d0").only(ToolCall).parsed == {"request": ""}
+    script.waits(1)
+    script.is_silent(1000)
+    script.hears("Book a", 300, 600)
+    script.speaks(200)
+    script.hears(" table", 700, 900)
+    assert delegates(script).only(ToolCall).parsed == {"request": "Book a table"}
+
+
 def test_the_result_of_a_delegation_is_spoken_commentary():
     script = Script(CLIENT)
     delegates(script)

@@ -101,9 +101,6 @@ def spoken(state: State, message: wire.OutputTranscriptDelta, now: float, out: l
 
 def heard(state: State, message: wire.InputTranscriptDelta, now: float, out: list[Output]) -> None:
     """More of the user's words."""
-    if not state.turns.listening:
-        state.said = ""
-    state.said += message.delta
     state.turns.heard(message.delta, message.start_ms, message.end_ms, now, out)
 
 
@@ -115,7 +112,7 @@ def delegated(state: State, message: wire.DelegationCreated, now: float, out: li
             state.backend.correlate(given.id, given.response_id)
         other(state, message, now, out)
     elif state.backend.delegated(given.id):
-        state.turns.call(decode.delegation(given.id, state.said.strip()), now, out)
+        state.turns.call(decode.delegation(given.id, state.turns.said), now, out)
 
 
 def backend(state: State, message: wire.ResponseEvent, now: float, out: list[Output]) -> None:

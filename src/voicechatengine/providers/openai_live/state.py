@@ -39,7 +39,6 @@ class State:
         self.sent: dict[str, str] = {}
         self.added: dict[str, ItemAdded] = {}
         self.frame: bytes | str = b"{}"  # the one that came last
-        self.said = ""  # by the user, last
         self.lost: list[str] = []  # of the history, for people
         self.started = False
         self.session_id = ""

@@ -114,6 +114,12 @@ class Turns:
         """Whether the user is saying something."""
         return self._turn is not None
 
+    @property
+    def said(self) -> str:
+        """The user's last words: of the turn that runs, or of the last one."""
+        turn = self._turn or self._last_turn
+        return "" if turn is None else turn.text.strip()
+
     # -- the model
 
     def audio(self, audio: bytes, now: float, out: list[Output]) -> None:
