@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from voicechatengine.errors import (
     AuthenticationError,
     ConnectionError,
+    DeadlineError,
     MessageError,
     ProtocolError,
     ProviderError,
     RateLimitError,
 )
 from voicechatengine.events import Usage
-from voicechatengine.providers.anthropic.stream import MessageFold
+from voicechatengine.providers.anthropic.stream import PINGS, MessageFold
 from voicechatengine.providers.cascade.parts import Call, Finished, ModelOutput, Words
 
 USAGE = Usage(input_tokens=22, output_tokens=42, total_tokens=64, cached_tokens=7)
@@ -157,6 +158,13 @@ def test_an_error_in_the_midst_is_raised_behind_the_words(kind, error, status):
     assert seen == [Words("Hi "), Words("there")]
     assert type(raised) is error
     assert (raised.code, raised.status, raised.message) == (kind, status, "the service failed: Oh no")
+
+
+def test_pings_without_end_are_no_sign_of_life():
+    """Words between them are."""
+    seen, error = until_error(begin() + PINGS * PING + words("Hi ") + (PINGS + 1) * PING)
+    assert seen == [Words("Hi ")]
+    assert type(error) is DeadlineError
 
 
 @pytest.mark.parametrize(

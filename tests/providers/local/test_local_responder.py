@@ -11,7 +11,7 @@ from voicechatengine.messages import Item, MessageItem, TextPart, Tool, ToolCall
 from voicechatengine.providers.cascade.parts import Call, Finished, ModelOutput, Request, Words
 from voicechatengine.providers.local import numbers
 from voicechatengine.providers.local.phrases import result
-from voicechatengine.providers.local.responder import ABILITY, JOKES, UNHEARD, Responder, clock_time
+from voicechatengine.providers.local.responder import ABILITY, JOKES, UNHEARD, Responder, answer, clock_time
 
 NOON = datetime(2026, 11, 22, 15, 10)  # noqa: DTZ001 - the wall's time is what is asked for
 
@@ -105,6 +105,24 @@ async def said(*history: Item, **request: Any) -> str:
 )
 async def test_a_question_has_its_answer(question: str, answer: str) -> None:
     assert await said(user(question)) == answer
+
+
+@pytest.mark.parametrize(
+    ("instructions", "who"),
+    [
+        ("Your name is Ada. Be brief.", "I am Ada, the offline voice of this program."),
+        ("You are Ada, a pirate.", "I am Ada, the offline voice of this program."),
+        ("You are a pirate.", "I am the offline voice of this program."),
+    ],
+)
+def test_of_its_instructions_it_takes_its_name_and_says_that_it_follows_no_other(
+    instructions: str, who: str
+) -> None:
+    request = Request((user("what is your name"),), instructions=instructions)
+    assert (
+        answer("what is your name", request, NOON)
+        == f"{who} I answer by rules, and cannot follow instructions."
+    )
 
 
 async def test_it_tells_one_joke_after_another_and_repeats_itself_when_asked() -> None:

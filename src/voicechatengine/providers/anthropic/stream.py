@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
-from voicechatengine.errors import ConnectionError, ProtocolError
+from voicechatengine.errors import ConnectionError, DeadlineError, ProtocolError
 from voicechatengine.events import Usage
 from voicechatengine.providers.anthropic import wire
 from voicechatengine.providers.cascade.parts import Call, Finished, ModelOutput, Words
@@ -19,6 +19,9 @@ from voicechatengine.session.sse import SseParser
 
 COMPLETED: Final = frozenset({"end_turn", "stop_sequence", "tool_use"})
 """Reasons for which a reply is whole; all others, also new ones, cut it short."""
+
+PINGS: Final = 20
+"""So many in a row, with nothing else, are no sign of life any more: the service sends one every some seconds."""
 
 _decode_object: Final = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -42,6 +45,7 @@ class MessageFold:
         self._doubtful: list[Call] = []
         self._usage = wire.Usage()
         self._stop: str | None = None
+        self._pings = 0
 
     def feed(self, data: bytes, /) -> Iterator[ModelOutput]:
         """What these bytes give. Raises the error that the service tells of, or `ProtocolError` for what is no stream of its."""
@@ -59,6 +63,7 @@ class MessageFold:
         )
 
     def _event(self, event: wire.StreamEvent) -> Iterator[ModelOutput]:
+        self._pings = self._pings + 1 if isinstance(event, wire.Ping) else 0
         match event:
             case wire.BlockDelta(index, delta):
                 yield from self._delta(index, delta)
@@ -77,7 +82,10 @@ class MessageFold:
                 status = wire.STATUS.get(told.type, SERVER_ERROR)
                 raise of_status(status, f"the service failed: {told.message}", code=told.type)
             case wire.Ping():
-                pass
+                if self._pings > PINGS:
+                    raise DeadlineError(
+                        f"the service sent {PINGS} pings and not a word", cure="try again later"
+                    )
 
     def _block(self, index: int, block: wire.Block) -> Iterator[ModelOutput]:
         self._blocks[index] = _Open(block)

@@ -1,7 +1,7 @@
 """A language model part that needs nothing: rules for a handful of things, and the application's tools by phrase.
 
 It knows the time (from a clock that it is given), the date, sums, units, some jokes, and what it can do. It follows no
-instructions: it is no model. Everything is decided from the request alone, so the same request has the same answer.
+instructions, but for the name that they give it: it is no model. Everything is decided from the request alone, so the same request has the same answer.
 """
 
 from __future__ import annotations
@@ -64,6 +64,16 @@ def ability(tools: Sequence[Tool]) -> str:
     return f"{ABILITY} I can also use your tools: {', '.join(names)}." if names else ABILITY
 
 
+def identity(instructions: str) -> str:
+    """Who it is: the name that the session's instructions give it, and that it follows nothing else of them."""
+    named = _NAME.search(instructions)
+    who = f"I am {named[1]}, the offline voice" if named is not None else "I am the offline voice"
+    rules = " I answer by rules, and cannot follow instructions." if instructions else ""
+    return f"{who} of this program.{rules}"
+
+
+_NAME: Final = re.compile(r"\b(?:[Yy]our name is|[Yy]ou are(?: called| named)?) ([A-Z]\w+)")
+
 Answer: TypeAlias = str | Callable[[re.Match[str], Request, datetime], str]
 _PATTERNS: Final[tuple[tuple[str, Answer], ...]] = (
         (r"^(?:stop|be quiet|quiet|shut up|cancel|never mind)\b", "Okay."),
@@ -71,7 +81,7 @@ _PATTERNS: Final[tuple[tuple[str, Answer], ...]] = (
         (r"\bwhat (?:day|month|year)\b|\bdate\b|\bwhat is today\b", lambda _, __, now: day(now)),
         (r"\bjoke\b|\bmake me laugh\b", lambda _, request, __: joke(request.history)),
         (r"\bwhat can (?:you|i)\b|\bhelp\b|\bwhat do you do\b", lambda _, request, __: f"Hello. {ability(request.tools)}"),
-        (r"\bwho are you\b|\byour name\b", "I am the offline voice of this program."),
+        (r"\bwho are you\b|\byour name\b", lambda _, request, __: identity(request.instructions)),
         (r"\bweather\b|\brain\b", "I cannot see the weather: no tool for it was given to me."),
         (
             r"\b(?:turn|switch|open|close|lock|unlock|dim)\b.*?\bthe (?P<thing>\w+)",
