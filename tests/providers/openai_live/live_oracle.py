@@ -54,7 +54,9 @@ def from_schema(
             optional={name: strategy for name, strategy in fields.items() if name not in required},
         )
     if kind == "object":
-        return st.dictionaries(st.text(max_size=5), JSON, max_size=2)
+        inner = schema.get("additionalProperties")
+        values = from_schema(inner, definitions, depth + 1, lean=lean) if isinstance(inner, dict) else JSON
+        return st.dictionaries(st.text(max_size=5), values, max_size=2)
     return SCALARS.get(kind or "", JSON)
 
 
