@@ -11,7 +11,6 @@ as users of the service report them in public issues, named where they stand.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeAlias
 
@@ -19,8 +18,6 @@ import msgspec
 from msgspec import UNSET
 
 from voicechatengine.audio.format import AudioFormat
-from voicechatengine.audio.recode import Recoder
-from voicechatengine.errors import AudioError
 from voicechatengine.events import (
     AudioChunk,
     ErrorInfo,
@@ -37,9 +34,6 @@ from voicechatengine.events import (
     ToolCall,
 )
 from voicechatengine.messages import (
-    AudioAppend,
-    AudioClear,
-    AudioCommit,
     Command,
     Image,
     ItemCreate,
@@ -51,16 +45,15 @@ from voicechatengine.messages import (
 from voicechatengine.providers.realtime import objects, wire
 from voicechatengine.providers.realtime import server_session as rules
 from voicechatengine.providers.realtime.differences import OPENAI, PCM, Differences, from_vendor
-from voicechatengine.providers.realtime.server_input import InputBuffer, Speech
-from voicechatengine.providers.realtime.server_items import Conversation, checked, decoded, meaning
+from voicechatengine.providers.realtime.server_items import Conversation, Names, checked, decoded, meaning
 from voicechatengine.providers.realtime.server_replies import Replies
 from voicechatengine.providers.realtime.server_response import ServerResponse, Status
 from voicechatengine.providers.realtime.server_session import Refused
+from voicechatengine.providers.realtime.server_user import User
 from voicechatengine.providers.realtime.server_words import place, unworded, worded
 from voicechatengine.session.dialect import Close, Frame, Ids, Outgoing, Restore
 
 SESSION_S: Final = 3_600  # https://platform.openai.com/docs/guides/realtime-conversations: 60 minutes
-MIN_COMMIT_MS: Final = 100
 LIMITS: Final = (
     RateLimit("requests", 1_000, 999, 0.06),
     RateLimit("tokens", 40_000, 38_500, 2.25),
@@ -111,19 +104,17 @@ class RealtimeServer:
         self._over = False
 
         self._conversation = Conversation()
-        self._provider_ids: dict[str, str] = {}  # of an item: the wire's to the provider's
-        self._wire_ids: dict[str, str] = {}  # and back
-        self._heard = differences.input  # the format of what the client sends
-        self._input = InputBuffer(self._heard, None)
-        self._recode = Recoder(self._heard, audio)
-        self._speech_id: str | None = None  # the item that the speech of now will be
-        self._speech_ms = 0.0  # where it began
-        self._unnamed: deque[str] = deque(
-            maxlen=64
-        )  # spoken items of the user that the provider has not named yet
-        self._words: dict[str, str] = {}  # of the user's items, as far as they were transcribed
-        self._lengths: dict[str, float] = {}  # of the user's items, in ms
-
+        self._names = Names()
+        self._user = User(
+            say=self._say,
+            ask=self._ask,
+            ids=ids,
+            conversation=self._conversation,
+            names=self._names,
+            audio=audio,
+            differences=differences,
+            detects_turns=detects_turns,
+        )
         self._replies = Replies(
             self._session,
             say=self._say,
@@ -141,8 +132,8 @@ class RealtimeServer:
         self._handlers: dict[type[wire.Message], Callable[[Any], None]] = {
             wire.SessionUpdate: self._session_update,
             wire.BufferAppend: self._append,
-            wire.BufferCommit: self._commit,
-            wire.BufferClear: self._clear,
+            wire.BufferCommit: self._user.commit,
+            wire.BufferClear: self._user.clear,
             wire.OutputBufferClear: self._no_output_buffer,
             wire.ImageAppend: self._image,
             wire.ItemCreate: self._item_create,
@@ -158,13 +149,13 @@ class RealtimeServer:
             ToolCall: self._tool_call,
             ResponseStarted: self._replies.started,
             ResponseCompleted: self._replies.completed,
-            InputTranscript: self._transcript,
-            ItemAdded: self._item_named,
+            InputTranscript: self._user.transcript,
+            ItemAdded: self._user.item_added,
             RateLimits: lambda event: self._replies.tell_limits(event.limits),
             ErrorInfo: self._failed,
         }
         if detects_turns:
-            self._event_handlers |= {SpeechStarted: self._heard_speech, SpeechStopped: self._heard_silence}
+            self._event_handlers |= {SpeechStarted: self._heard_speech, SpeechStopped: self._user.ended}
 
     # ------------------------------------------------------------------ the dialect
 
@@ -182,7 +173,7 @@ class RealtimeServer:
         self._session = self._replies.session = rules.new_session(
             self._ids("sess"), self._model, int(self._expires_at), self._differences
         )
-        self._listen()
+        self._user.configure(self._session["audio"]["input"])
         self._say(wire.SessionCreated(session=self._session))
         if self._differences.conversation:
             replies = self._replies
@@ -291,16 +282,6 @@ class RealtimeServer:
         options = rules.options(session)
         return options if self._detects_turns else msgspec.structs.replace(options, turn_detection=UNSET)
 
-    def _listen(self) -> None:
-        audio_in = self._session["audio"]["input"]
-        formats = self._differences.input_formats
-        audio_format = self._heard = next(
-            known for known, said in formats.items() if said == audio_in["format"]
-        )
-        detection = None if self._detects_turns else rules.turn_detection(audio_in["turn_detection"])
-        self._input.configure(audio_format, detection)
-        self._recode = Recoder(audio_format, self._audio)
-
     def _session_update(self, message: wire.SessionUpdate) -> None:
         rules.check_shape(message.session, self._differences, "session")
         change = rules.given(from_vendor(message.session, self._differences.session))
@@ -318,7 +299,7 @@ class RealtimeServer:
         old, new = self._options(self._session).changes(), self._options(session).changes()
         self._session = self._replies.session = session
         if before["input"] != after["input"]:
-            self._listen()
+            self._user.configure(self._session["audio"]["input"])
             self._idle_at = None
         self._go_on()
         changed = {name: value for name, value in new.items() if old[name] != value}
@@ -332,7 +313,7 @@ class RealtimeServer:
         for old in kept:
             item = msgspec.structs.replace(old, id=self._ids("item"))
             before = self._conversation.add(item)
-            meant = meaning(item, Recoder(self._heard, self._audio))
+            meant = meaning(item, self._user.recoder())
             if meant is not None:
                 self._ask(ItemCreate(meant))
             told = msgspec.structs.replace(item, content=[]) if item.role == "user" else item
@@ -341,27 +322,14 @@ class RealtimeServer:
     # ------------------------------------------------------------------ the user's audio
 
     def _append(self, message: wire.BufferAppend) -> None:
-        audio = decoded(message.audio, "audio")
-        try:
-            self._heard.check(audio)
-        except AudioError as error:
-            raise Refused("invalid_value", f"Invalid 'audio'. {error.message}.", "audio") from None
-        for part in self._input.feed(audio):
-            if isinstance(part, bytes):
-                self._pass_on(part)
-            elif part.began:
-                self._speech_began(part)
+        for speech in self._user.append(message):
+            if speech.began:
+                self._speech_began()
             else:
-                self._speech_ended(part)
+                self._speech_ended()
 
-    def _pass_on(self, audio: bytes) -> None:
-        if audio:
-            self._ask(AudioAppend(self._recode(audio)))
-
-    def _speech_began(self, speech: Speech) -> None:
-        self._speech_id, self._speech_ms = self._ids("item"), speech.ms
+    def _speech_began(self) -> None:
         self._idle_at = None
-        self._say(wire.SpeechStarted(audio_start_ms=int(speech.ms), item_id=self._speech_id))
         active, detection = self._replies.active, self._session["audio"]["input"]["turn_detection"]
         if active is not None and detection["interrupt_response"]:
             self._replies.cancel(active, "turn_detected")
@@ -375,55 +343,23 @@ class RealtimeServer:
         if item_id in self._conversation and heard < self._conversation.audio_ms.get(item_id, 0.0):
             self._item_truncate(wire.ItemTruncate(item_id=item_id, audio_end_ms=heard))
 
-    def _speech_ended(self, speech: Speech) -> None:
-        assert self._speech_id is not None
-        self._say(wire.SpeechStopped(audio_end_ms=int(speech.ms), item_id=self._speech_id))
-        self._user_spoke(speech.ms - self._speech_ms)
+    def _speech_ended(self) -> None:
         if (
             self._replies.active is None
             and self._session["audio"]["input"]["turn_detection"]["create_response"]
         ):
             self._begin({})
 
-    def _user_spoke(self, length_ms: float) -> None:
-        """The buffer becomes the user's item."""
-        item_id, self._speech_id = self._speech_id or self._ids("item"), None
-        self._lengths[item_id] = length_ms
-        self._pass_on(self._input.commit())
-        self._unnamed.append(item_id)
-        self._ask(AudioCommit())
-        self._add_spoken(item_id)
+    def _heard_speech(self, event: SpeechStarted) -> None:
+        """The provider heard the user begin."""
+        self._idle_at = None
+        self._user.began(event)
 
-    def _add_spoken(self, item_id: str) -> None:
-        item = objects.Item(
-            id=item_id,
-            type="message",
-            status="completed",
-            role="user",
-            content=[objects.Content(type="input_audio", transcript=None)],
-        )
-        previous = self._conversation.add(item)
-        self._say(wire.BufferCommitted(previous_item_id=previous, item_id=item_id))
-        self._say(wire.ItemAdded(previous_item_id=previous, item=item))
-        self._say(wire.ItemDone(previous_item_id=previous, item=item))
-
-    def _commit(self, message: wire.BufferCommit) -> None:
-        del message
-        buffered = self._input.buffered_ms
-        if buffered < MIN_COMMIT_MS:
-            raise Refused(
-                "input_audio_buffer_commit_empty",
-                "Error committing input audio buffer: buffer too small. Expected at least 100ms of audio,"
-                f" but buffer only has {buffered:.2f}ms of audio.",
-            )
-        self._user_spoke(buffered)
-
-    def _clear(self, message: wire.BufferClear) -> None:
-        del message
-        self._input.clear()
-        self._speech_id = None
-        self._ask(AudioClear())
-        self._say(wire.BufferCleared())
+    def _idle(self) -> None:
+        """Nobody spoke: the model speaks up. Once, until somebody speaks."""
+        self._idle_at = None
+        self._user.stay_silent()
+        self._begin({}, by_silence=True)
 
     def _no_output_buffer(self, message: wire.OutputBufferClear) -> None:
         del message
@@ -431,76 +367,13 @@ class RealtimeServer:
             "invalid_value", "output_audio_buffer.clear is for WebRTC and SIP sessions only.", "type"
         )
 
-    def _heard_speech(self, message: SpeechStarted) -> None:
-        """The provider heard the user begin."""
-        self._speech_id = self._ids("item")
-        self._idle_at = None
-        at = self._input.position_ms if message.position_ms is None else message.position_ms
-        self._say(wire.SpeechStarted(audio_start_ms=int(at), item_id=self._speech_id))
-
-    def _heard_silence(self, message: SpeechStopped) -> None:
-        """The provider heard the user end: the turn is the user's item."""
-        item_id, self._speech_id = self._speech_id or self._ids("item"), None
-        at = self._input.position_ms if message.position_ms is None else message.position_ms
-        self._say(wire.SpeechStopped(audio_end_ms=int(at), item_id=item_id))
-        self._lengths[item_id] = self._input.buffered_ms
-        self._input.clear()
-        self._unnamed.append(item_id)
-        self._add_spoken(item_id)
-        if message.item_id is not None:
-            self._named(message.item_id)
-
-    def _item_named(self, message: ItemAdded) -> None:
-        if message.kind == "speech" and message.role == "user":
-            self._named(message.item_id)
-
-    def _named(self, provider_id: str) -> None:
-        """The provider's name for the oldest spoken item that had none."""
-        if provider_id not in self._wire_ids and self._unnamed:
-            item_id = self._unnamed.popleft()
-            self._wire_ids[provider_id], self._provider_ids[item_id] = item_id, provider_id
-
-    def _transcript(self, message: InputTranscript) -> None:
-        if message.item_id is not None:
-            self._named(message.item_id)
-        item_id = self._wire_ids.get(message.item_id or "")
-        transcription = self._session["audio"]["input"]["transcription"]
-        if item_id is None or transcription is None or item_id not in self._conversation:
-            return
-        said = self._words.get(item_id, "")
-        if self._differences.cumulative:
-            self._say(wire.TranscriptionUpdated(item_id=item_id, transcript=message.text))
-        elif message.text.startswith(said) and len(message.text) > len(said):
-            self._say(wire.TranscriptionDelta(item_id=item_id, delta=message.text[len(said) :]))
-        self._words[item_id] = message.text
-        if message.final:
-            words = self._words.pop(item_id).strip()
-            content = self._conversation.get(item_id, "retrieve").content or []
-            for part in content:
-                part.transcript = words
-            seconds = round(self._lengths.get(item_id, 0.0) / 1000, 2)
-            usage = objects.TranscriptionUsage(type="duration", seconds=seconds)
-            told = usage if self._differences.transcript_cost else UNSET
-            self._say(wire.TranscriptionCompleted(item_id=item_id, transcript=words, usage=told))
-
-    def _idle(self) -> None:
-        """Nobody spoke: the silence becomes an item, and the model speaks up. Once, until somebody speaks."""
-        self._idle_at = None
-        item_id = self._ids("item")
-        end = int(self._input.position_ms)
-        start = max(0, end - int(self._input.buffered_ms))
-        self._say(wire.TimeoutTriggered(audio_start_ms=start, audio_end_ms=end, item_id=item_id))
-        self._input.clear()
-        self._add_spoken(item_id)
-        self._begin({}, by_silence=True)
-
     # ------------------------------------------------------------------ items
 
     def _item_create(self, message: wire.ItemCreate) -> None:
         item = checked(unworded(message.item, self._differences), self._ids)
         previous = message.previous_item_id if isinstance(message.previous_item_id, str) else None
-        behind = None if previous is None else self._provider_ids.get(previous, previous)
-        meant = meaning(item, Recoder(self._heard, self._audio))
+        behind = None if previous is None else self._names.at_provider(previous)
+        meant = meaning(item, self._user.recoder())
         before = self._conversation.add(item, previous)
         if meant is not None:
             self._ask(ItemCreate(meant, behind))
@@ -510,7 +383,7 @@ class RealtimeServer:
     def _image(self, message: wire.ImageAppend) -> None:
         if not self._differences.frames:
             raise Refused("invalid_value", "Invalid value: 'input_image_buffer.append'.", "type")
-        if not self._input.buffered_ms:
+        if not self._user.buffered_ms:
             raise Refused("invalid_value", "Error append image before append audio.")
         self._ask(Image(decoded(message.image, "image"), "image/jpeg"))
 
@@ -521,13 +394,13 @@ class RealtimeServer:
         item = self._conversation.get(message.item_id, "delete")
         self._conversation.remove(message.item_id)
         if not str(item.type).startswith("mcp"):
-            self._ask(ItemDelete(self._provider_ids.get(message.item_id, message.item_id)))
+            self._ask(ItemDelete(self._names.at_provider(message.item_id)))
         self._say(wire.ItemDeleted(item_id=message.item_id))
 
     def _item_truncate(self, message: wire.ItemTruncate) -> None:
         item_id, end = message.item_id, message.audio_end_ms
         self._conversation.truncate(item_id, message.content_index, end)
-        self._ask(ItemTruncate(self._provider_ids.get(item_id, item_id), end))
+        self._ask(ItemTruncate(self._names.at_provider(item_id), end))
         self._say(wire.ItemTruncated(item_id=item_id, content_index=message.content_index, audio_end_ms=end))
 
     # ------------------------------------------------------------------ responses
@@ -570,8 +443,8 @@ class RealtimeServer:
     def _name(self, provider_id: str | None, response: ServerResponse | None) -> None:
         """Remembers which item of the provider the response's last item is."""
         item_id = None if response is None else response.last_item
-        if provider_id is not None and item_id is not None and provider_id not in self._wire_ids:
-            self._wire_ids[provider_id], self._provider_ids[item_id] = item_id, provider_id
+        if provider_id is not None and item_id is not None:
+            self._names.pair(item_id, provider_id)
 
     def _reply_ended(self, response: ServerResponse, status: Status) -> None:
         """The reply of the conversation is over; from then on, and the time that it takes to play, silence counts."""
@@ -581,7 +454,7 @@ class RealtimeServer:
             timeout is not None
             and status == "completed"
             and not response.by_silence
-            and not self._input.speaking
+            and not self._user.speaking
         ):
             self._idle_at = self._now + (response.audio_ms + timeout) / 1000
 

@@ -137,6 +137,27 @@ class Conversation:
             content.transcript = UNSET
 
 
+class Names:
+    """The two ids of an item that the provider has named: the wire's and its own."""
+
+    def __init__(self) -> None:
+        self._provider: dict[str, str] = {}
+        self._wire: dict[str, str] = {}
+
+    def pair(self, wire_id: str, provider_id: str) -> None:
+        """These two are one item; the first pair that an id of the provider's is in counts."""
+        if provider_id not in self._wire:
+            self._wire[provider_id], self._provider[wire_id] = wire_id, provider_id
+
+    def on_wire(self, provider_id: str | None) -> str | None:
+        """The wire's id of an item of the provider's, if it has one."""
+        return None if provider_id is None else self._wire.get(provider_id)
+
+    def at_provider(self, wire_id: str) -> str:
+        """The provider's id of an item: the wire's own where it gave none."""
+        return self._provider.get(wire_id, wire_id)
+
+
 def checked(item: objects.Item, ids: Callable[[str], str], root: str = "item") -> objects.Item:
     """The item as the service keeps it: complete, with an id, and with the fields of its kind in the service's order."""
     kind = item.type
