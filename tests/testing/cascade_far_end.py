@@ -38,6 +38,7 @@ class CascadeFarEnd(Script):
         self.open_parts = 0
         self.heard = b""
         self.words: set[str] = set()
+        self.known: tuple[Item, ...] = ()
 
     def say(self, *replies: MockReply) -> None:
         if any(reply.drop for reply in replies):
@@ -64,9 +65,11 @@ class CascadeFarEnd(Script):
         )
 
     def turn_of(self, request: Request) -> MockTurn:
-        """What the reply to come answers: everything behind the last word of the assistant."""
-        mine = [n for n, item in enumerate(request.history) if _role(item) == "assistant"]
-        new = request.history[mine[-1] + 1 if mine else 0 :]
+        """What the reply to come answers: everything that no reply before it was told."""
+        new = request.history[len(self.known) :]
+        if tuple(request.history[: len(self.known)]) != self.known:
+            new = [item for item in request.history if item not in self.known]
+        self.known = tuple(request.history)
         said = [item.text for item in new if isinstance(item, MessageItem) and item.role == "user"]
         heard, self.heard = self.heard, b""
         return MockTurn(
@@ -79,10 +82,6 @@ class CascadeFarEnd(Script):
             options=Options(instructions=request.instructions),
             history=tuple(request.history),
         )
-
-
-def _role(item: Item) -> str | None:
-    return item.role if isinstance(item, MessageItem) else None
 
 
 class _Part:

@@ -341,9 +341,9 @@ async def commands_arrive_once(subject: DialectSubject) -> None:
     wanted = [f"Sentence {number}: ünïcode, 日本." for number in range(5)]
     for number, text in enumerate(wanted):
         wire.does(ItemCreate(MessageItem("user", (TextPart(text),), id=f"kit_{number}")))
+    call = wire.call(1)  # it asks for a reply: until then, text may wait
     told = [one.item.text for one in wire.understood(ItemCreate) if isinstance(one.item, MessageItem)]
     wire.demand(told == wanted, f"{wanted} at the vendor", told)
-    call = wire.call(1)
     wire.does(ToolResult(call.call_id, '{"sum": 1}'))
     results = [*wire.understood(ToolResult)]
     items = [one.item for one in wire.understood(ItemCreate) if not isinstance(one.item, MessageItem)]

@@ -73,11 +73,18 @@ class Wire:
     """One connection. `events` is what the client told, `commands` what the server understood, `frames` what went to whom."""
 
     def __init__(
-        self, client: ClientDialect, server: ServerDialect | None, audio: AudioFormat, lines: Lines
+        self,
+        client: ClientDialect,
+        server: ServerDialect | None,
+        audio: AudioFormat,
+        lines: Lines,
+        *,
+        output: AudioFormat | None = None,
     ) -> None:
         self.client: ClientDialect = client
         self.now: float = EPOCH
         self.audio: AudioFormat = audio
+        self.output: AudioFormat | None = output
         self.events: list[Event] = []
         self.commands: list[Command] = []
         self.to_client: list[bytes] = []
@@ -194,7 +201,7 @@ class Wire:
         for word in range(words):
             self.says(
                 TextChunk(f"word{word} ", spoken=True, response_id=response, item_id=item),
-                AudioChunk(self.sound(word), response_id=response, item_id=item),
+                AudioChunk(self.sound(word), self.output, response, item),
             )
             self.now += 0.1
         if end:
@@ -258,8 +265,8 @@ class Wire:
 class DialectSubject:
     """What the laws of dialects are held against: `client` makes the client's side, and `server` the vendor's, if there is one.
 
-    `options` are those that a session begins with, `audio` is the format of its audio, `frames` are some that the vendor
-    really sends, in their order: they are played and varied. Everything is pure, so nothing here is live.
+    `options` are those that a session begins with, `audio` is the format of its audio, `output` that of the vendor's where it is
+    another, `frames` are some that the vendor really sends, in their order: they are played and varied. Everything is pure, so nothing here is live.
     """
 
     def __init__(
@@ -269,12 +276,14 @@ class DialectSubject:
         *,
         options: Options = Options(),  # noqa: B008 - a frozen struct
         audio: AudioFormat = AudioFormat(),  # noqa: B008 - a frozen struct
+        output: AudioFormat | None = None,
         frames: Sequence[bytes | str] = (),
     ) -> None:
         self.client: MakeClient = client
         self.server: MakeServer | None = server
         self.options: Options = options
         self.audio: AudioFormat = audio
+        self.output: AudioFormat | None = output
         self.frames: Sequence[bytes | str] = frames
         self.exchange: Lines = Lines()
 
@@ -286,14 +295,19 @@ class DialectSubject:
     def fresh(self) -> DialectSubject:
         """The same, with nothing said yet."""
         return DialectSubject(
-            self.client, self.server, options=self.options, audio=self.audio, frames=self.frames
+            self.client,
+            self.server,
+            options=self.options,
+            audio=self.audio,
+            output=self.output,
+            frames=self.frames,
         )
 
     def wire(self, restore: Restore | None = None, *, alone: bool = False) -> Wire:
         """A connection that is not open yet; `alone`: the client's side only."""
         start = msgspec.structs.replace(restore or Restore(), options=self.options)
         made = None if alone or self.server is None else self.server(counted())
-        return Wire(self.client(start, counted()), made, self.audio, self.exchange)
+        return Wire(self.client(start, counted()), made, self.audio, self.exchange, output=self.output)
 
     def talk(self, restore: Restore | None = None) -> Wire:
         """An open connection to the vendor's side; `NotApplicable` where there is none."""
