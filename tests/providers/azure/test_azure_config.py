@@ -7,11 +7,13 @@ from typing import Any
 
 import msgspec
 import pytest
+from talking import Talk
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.errors import AuthenticationError, ConnectionError, MessageError
+from voicechatengine.events import ErrorInfo
 from voicechatengine.messages import Options, Transcription, TurnDetection
-from voicechatengine.providers.azure.config import AzureConfig, endpoint, prepare
+from voicechatengine.providers.azure.config import RELEASED, AzureConfig, endpoint, prepare
 from voicechatengine.providers.azure.provider import AzureProvider, vendor
 from voicechatengine.session.dialect import Restore
 
@@ -143,3 +145,13 @@ def test_a_transcription_can_be_switched_on_later_only_with_a_deployment():
     with pytest.raises(MessageError):
         checks(Options(transcription=Transcription(prompt="names")))
     checks(Options(transcription=Transcription("scribe", prompt="names")))
+
+
+def test_a_model_where_a_deployment_belongs_is_told_with_each_turn_in_the_services_words():
+    talk = Talk(RELEASED, Options(transcription=Transcription("whisper-1")))
+    error = {"type": "server_error", "code": "DeploymentNotFound", "message": "There is none."}
+    kind = "conversation.item.input_audio_transcription.failed"
+    (told,) = talk.hears({"type": kind, "event_id": "e", "item_id": "i1", "content_index": 0, "error": error})
+    assert isinstance(told, ErrorInfo)
+    assert told.recoverable
+    assert told.message == "the words of i1 are not known: DeploymentNotFound: There is none."

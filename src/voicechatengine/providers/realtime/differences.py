@@ -55,14 +55,6 @@ class Move(msgspec.Struct, frozen=True):
     whole: bool = False
 
 
-def valued(here: Path, there: Path, values: Mapping[str, Any]) -> Move:
-    """A move of a field whose values have other names: OpenAI's to the vendor's. Other values stay as they are."""
-    back = {str(value): name for name, value in values.items()}
-    return Move(
-        here, there, lambda value: values.get(str(value), value), lambda value: back.get(str(value), value)
-    )
-
-
 @dataclass(frozen=True, kw_only=True)
 class Differences:
     """What is different about one vendor; the defaults are OpenAI's.

@@ -161,7 +161,7 @@ def transcript_failed(
     state: State, message: wire.TranscriptionFailed, _now: float, out: list[Output]
 ) -> None:
     """The words of a turn will not come."""
-    why = message.error.message or message.error.code or "no reason given"
+    why = ": ".join(filter(None, (message.error.code, message.error.message))) or "no reason given"
     out.append(ErrorInfo("transcription_failed", f"the words of {message.item_id} are not known: {why}"))
 
 
