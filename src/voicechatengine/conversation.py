@@ -121,6 +121,7 @@ class Conversation:
 
     def __init__(self, output: AudioFormat | None = None) -> None:
         self._output = output or AudioFormat()
+        self._rate = self._output.sample_rate * self._output.block_bytes  # bytes of a second
         self._entries: dict[str, _Entry] = {}
         self._order: list[_Entry] = []
         self._beside: set[str] = set()  # responses out of band: no part of the conversation
@@ -165,13 +166,15 @@ class Conversation:
         if rule is not None:
             rule(self, message)
 
-    def _chunk(self, data: AudioChunk) -> None:
+    def sound(self, data: AudioChunk) -> None:
+        """`apply` for what comes fifty times a second: more audio of an item."""
         entry = self._entries.get(data.item_id or data.response_id or "")
         if entry is None:
             entry = self._of_response(data.item_id, data.response_id)
             if entry is None:
                 return
-        entry.audio_ms += (data.format or self._output).duration_ms(len(data.audio))
+        size, form = len(data.audio), data.format
+        entry.audio_ms += size * 1000 / self._rate if form is None else form.duration_ms(size)
 
     def _text(self, data: TextChunk) -> None:
         entry = self._of_response(data.item_id, data.response_id)
@@ -307,7 +310,7 @@ class Conversation:
             self._order.remove(entry)
 
     _RULES: ClassVar[dict[type, Callable[[Conversation, Any], None]]] = {
-        AudioChunk: _chunk,
+        AudioChunk: sound,
         TextChunk: _text,
         ResponseStarted: _started,
         ResponseCompleted: _completed,

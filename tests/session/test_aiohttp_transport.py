@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 
@@ -70,7 +71,7 @@ async def test_frames_go_both_ways_as_they_are():
         assert got == ["grüß k".encode(), b"\x00\xff"]
         await transport.close(Close())
         await transport.close(Close())
-        with pytest.raises(ConnectionError):
+        with pytest.raises(builtins.ConnectionError):
             await transport.send(b"late", False)
 
 

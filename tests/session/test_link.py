@@ -54,7 +54,9 @@ class Echo:
 def linked(window: int = 256) -> tuple[Link[str, str], MemoryTransport, list[str], asyncio.Task[Close]]:
     near, far = memory_pair(window)
     events: list[str] = []
-    link: Link[str, str] = Link(Echo(), near, asyncio.get_running_loop().time, events.append)
+    link: Link[str, str] = Link(
+        Echo(), near, asyncio.get_running_loop().time, lambda out, _: events.append(out)
+    )
     return link, far, events, asyncio.get_running_loop().create_task(link.run())
 
 

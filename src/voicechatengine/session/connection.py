@@ -14,7 +14,7 @@ from typing import Final, Generic, TypeVar
 import msgspec
 
 from voicechatengine.errors import ConnectionError, DeadlineError, ProtocolError, redact
-from voicechatengine.events import ErrorInfo, Event, SessionCreated
+from voicechatengine.events import AudioChunk, ErrorInfo, Event, SessionCreated
 from voicechatengine.failures import connection_error_of
 from voicechatengine.messages import Command
 from voicechatengine.provider import ProviderConfig
@@ -46,7 +46,7 @@ class Connection(Generic[C]):
         self,
         surroundings: Surroundings[C],
         restore: Restore,
-        emit: Callable[[Connection[C], Event], None],
+        emit: Callable[[Connection[C], Event, float], None],
     ) -> None:
         self.restore: Final = restore
         self.link: Link[Command, Event] | None = None
@@ -92,7 +92,10 @@ class Connection(Generic[C]):
         if self.session is None:
             link.hang_up(_LATE)
 
-    def _take(self, data: Event) -> None:
+    def _take(self, data: Event, now: float) -> None:
+        if data.__class__ is AudioChunk:  # fifty times a second, and nothing here concerns it
+            self._emit(self, data, now)
+            return
         if isinstance(data, SessionCreated):
             self.session, self._error = data, None
         elif isinstance(data, ErrorInfo):
@@ -101,7 +104,7 @@ class Connection(Generic[C]):
                 self._error = data
             if not data.recoverable and self.link is not None:
                 self.link.hang_up(Close(1000))
-        self._emit(self, data)
+        self._emit(self, data, now)
 
     def _why(self, close: Close) -> ConnectionError:
         """Why it ended: what the vendor said of it, else what is known of the closing."""

@@ -29,29 +29,30 @@ class _Inbox:
         self.waiter: asyncio.Future[None] | None = None
         self.ended: bool = False
         self._hub = hub
-        self._limits = hub.limits
-        self._queue: deque[tuple[ProviderEvent, int]] = deque()
-        self._bytes = 0
+        self._most_bytes, self._most_events = hub.limits.received_bytes, hub.limits.received_events
+        self.queue: deque[tuple[ProviderEvent, int]] = deque()
+        self.size = 0
         self._dropped = (0, 0)  # events and bytes since the reader was last told
-        self._loss = ""
+        self.loss = ""
 
     def put(self, event: ProviderEvent, weight: int) -> None:
         """Adds an event of that many bytes, and wakes the reader."""
-        self._queue.append((event, weight))
-        self._bytes += weight
-        if self._bytes > self._limits.received_bytes or len(self._queue) > self._limits.received_events:
+        self.queue.append((event, weight))
+        self.size += weight
+        if self.size > self._most_bytes or len(self.queue) > self._most_events:
             self._shed()
-        if self.waiter is not None:
-            self._wake()
+        waiter = self.waiter
+        if waiter is not None and not waiter.done():
+            waiter.set_result(None)
 
     def get(self) -> ProviderEvent | None:
         """The next event, or None while there is none."""
-        if self._loss:
+        if self.loss:
             return self._tell()
-        if not self._queue:
+        if not self.queue:
             return None
-        event, weight = self._queue.popleft()
-        self._bytes -= weight
+        event, weight = self.queue.popleft()
+        self.size -= weight
         return event
 
     def end(self) -> None:
@@ -61,13 +62,13 @@ class _Inbox:
 
     def take_over(self, other: _Inbox) -> None:
         """Begins with what the other one's reader left."""
-        self._queue, other._queue = other._queue, deque()
-        self._bytes, self._dropped, self._loss = other._bytes, other._dropped, other._loss
+        self.queue, other.queue = other.queue, deque()
+        self.size, self._dropped, self.loss = other.size, other._dropped, other.loss
 
     def forget(self) -> None:
         """Nobody will read what is here."""
-        self._queue = deque()
-        self._bytes, self._dropped, self._loss = 0, (0, 0), ""
+        self.queue = deque()
+        self.size, self._dropped, self.loss = 0, (0, 0), ""
 
     def _wake(self) -> None:
         if self.waiter is not None and not self.waiter.done():
@@ -78,30 +79,30 @@ class _Inbox:
 
         Where audio does not make that room, nobody reads: everything goes, and a subscription ends.
         """
-        most_bytes, most_events = self._limits.received_bytes * 3 // 4, self._limits.received_events * 3 // 4
+        most_bytes, most_events = self._most_bytes * 3 // 4, self._most_events * 3 // 4
         kept: deque[tuple[ProviderEvent, int]] = deque()
-        left = len(self._queue)
-        for event, weight in self._queue:
-            if event.type == "audio_chunk" and (self._bytes > most_bytes or left > most_events):
+        left = len(self.queue)
+        for event, weight in self.queue:
+            if event.type == "audio_chunk" and (self.size > most_bytes or left > most_events):
                 left -= 1
                 self._drop(1, weight, "the oldest audio was dropped")
             else:
                 kept.append((event, weight))
-        self._queue = kept
-        if self._bytes > most_bytes or left > most_events:
+        self.queue = kept
+        if self.size > most_bytes or left > most_events:
             self.ended = self._hub.forget(self)
             end = ", and this subscription ends" if self.ended else ""
-            self._drop(left, self._bytes, f"everything unread was dropped{end}")
-            self._queue = deque()
+            self._drop(left, self.size, f"everything unread was dropped{end}")
+            self.queue = deque()
 
     def _drop(self, events: int, size: int, loss: str) -> None:
-        self._bytes -= size
+        self.size -= size
         self._dropped = (self._dropped[0] + events, self._dropped[1] + size)
-        self._loss = loss
+        self.loss = loss
 
     def _tell(self) -> ProviderEvent:
-        (events, size), loss = self._dropped, self._loss
-        self._dropped, self._loss = (0, 0), ""
+        (events, size), loss = self._dropped, self.loss
+        self._dropped, self.loss = (0, 0), ""
         text = f"events were read too slowly: {loss} ({events} events, {size} bytes)"
         return self._hub.event(
             ErrorInfo("overflow", f"{text}; read events() in a task of its own that only reads")
@@ -121,9 +122,13 @@ class Subscription:
     async def __anext__(self) -> ProviderEvent:
         inbox = self._inbox
         while True:
-            event = inbox.get()
-            if event is not None:
+            if inbox.queue and not inbox.loss:  # `get` without the call: it is asked fifty times a second
+                event, weight = inbox.queue.popleft()
+                inbox.size -= weight
                 return event
+            told = inbox.get()
+            if told is not None:
+                return told
             if inbox.ended:
                 raise StopAsyncIteration
             if inbox.waiter is not None:
@@ -175,14 +180,21 @@ class Hub:
         """Publishes a payload; `now` where the caller knows the time already."""
         if now is None:
             now = self._clock()
-        event = event_of(data, timestamp=now, provider=self.name, session_id=self.session_id)
-        self.publish(event, len(data.audio) if isinstance(data, AudioChunk) else CONTROL_WEIGHT)
+        if data.__class__ is AudioChunk:  # fifty times a second: no call that can be spared
+            event = ProviderEvent("audio_chunk", data, now, self.name, self.session_id)
+            weight = len(data.audio)
+            for inbox in self._inboxes:
+                inbox.put(event, weight)
+            if self._handlers:
+                self._call_handlers(event, weight)
+            return
+        self.publish(event_of(data, timestamp=now, provider=self.name, session_id=self.session_id))
 
     def publish(self, event: ProviderEvent, weight: int = CONTROL_WEIGHT) -> None:
         """Publishes an event; `weight` is its size in bytes for the bound on what is unread."""
         for inbox in self._inboxes:
             inbox.put(event, weight)
-        if self._handlers and ("*" in self._handlers or event.type in self._handlers):
+        if self._handlers:
             self._call_handlers(event, weight)
 
     # -- subscriptions
@@ -249,6 +261,8 @@ class Hub:
         self._handlers.setdefault(event_type, []).append(handler)
 
     def _call_handlers(self, event: ProviderEvent, weight: int) -> None:
+        if "*" not in self._handlers and event.type not in self._handlers:
+            return
         if self._to_call is None:
             if self._closed:
                 return  # handlers hear what a session says, and the session is over

@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
 
-from voicechatengine.errors import ConnectionError
 from voicechatengine.session.dialect import Close, Dialect, Frame, Outgoing
 from voicechatengine.session.transport import Transport
 
@@ -20,14 +19,14 @@ Out = TypeVar("Out")
 
 
 class Link(Generic[In, Out]):
-    """One connection at work. `clock` gives Unix seconds that never step back; `emit` takes what the dialect gives."""
+    """One connection at work. `clock` gives Unix seconds that never step back; `emit` takes what the dialect gives, and when."""
 
     def __init__(
         self,
         dialect: Dialect[In, Out],
         transport: Transport,
         clock: Callable[[], float],
-        emit: Callable[[Out], None],
+        emit: Callable[[Out, float], None],
     ) -> None:
         self._dialect = dialect
         self._transport = transport
@@ -50,7 +49,8 @@ class Link(Generic[In, Out]):
         writer = asyncio.get_running_loop().create_task(self._write(), name="link writer")
         close = Close(1006, "cancelled")
         try:
-            self._take(self._dialect.opened(self._clock()))
+            now = self._clock()
+            self._take(self._dialect.opened(now), now)
             self.wake()
             close = await self._transport.pump(self._on_frame)
             if self._close is not None:
@@ -60,7 +60,8 @@ class Link(Generic[In, Out]):
             self._frames.clear()
             self._over = True
             self._written.set()
-            self._take(self._dialect.closed(self._close or close, self._clock()))
+            now = self._clock()
+            self._take(self._dialect.closed(self._close or close, now), now)
             if self._timer is not None:
                 self._timer.cancel()
             await asyncio.wait([writer])
@@ -72,7 +73,8 @@ class Link(Generic[In, Out]):
 
         Raises what the dialect raises; nothing is sent then.
         """
-        self._take(self._dialect.send(message, self._clock()))
+        now = self._clock()
+        self._take(self._dialect.send(message, now), now)
 
     def wake(self) -> None:
         """Has the writer write what was posted. A task that can wait calls `flush` instead, which spares a switch of tasks."""
@@ -84,18 +86,19 @@ class Link(Generic[In, Out]):
         if self._writing:
             return
         self._writing = True
-        frames = self._frames
+        frames, send = self._frames, self._transport.send
         try:
             while frames:
                 frame = frames.popleft()
-                await self._transport.send(frame.data, frame.binary)
-        except ConnectionError:
+                await send(frame.data, frame.binary)
+        except OSError:  # as ours and the network's own are
             frames.clear()  # the reader sees the end, and what matters is restored from state, not from frames
         finally:
             self._writing = False
             if not frames:
                 self._written.set()
-            self.wake()
+            if frames or self._close is not None:
+                self._wake.set()
 
     async def written(self) -> None:
         """Waits until everything said so far is written (or the connection is over)."""
@@ -114,17 +117,19 @@ class Link(Generic[In, Out]):
         self._wake.set()
 
     def _on_frame(self, frame: bytes | str) -> None:
-        self._take(self._dialect.receive(frame, self._clock()))
-        self.wake()
+        now = self._clock()  # the one reading of the clock for all that comes of a frame
+        self._take(self._dialect.receive(frame, now), now)
+        if self._frames or self._close is not None:
+            self._wake.set()
 
-    def _take(self, outputs: Sequence[Out | Outgoing]) -> None:
+    def _take(self, outputs: Sequence[Out | Outgoing], now: float) -> None:
         for out in outputs:
             if isinstance(out, Frame):
                 self._frames.append(out)
             elif isinstance(out, Close):
                 self.hang_up(out)
             else:
-                self._emit(out)
+                self._emit(out, now)
         due = self._dialect.deadline()
         if due != self._due:
             self._schedule(due)
@@ -140,7 +145,8 @@ class Link(Generic[In, Out]):
 
     def _expired(self) -> None:
         self._due = self._timer = None
-        self._take(self._dialect.expired(self._clock()))
+        now = self._clock()
+        self._take(self._dialect.expired(now), now)
         self.wake()
 
     async def _write(self) -> None:

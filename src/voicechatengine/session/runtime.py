@@ -169,12 +169,14 @@ class Runtime(Generic[C]):
             self._format.check(audio_data)
             await self._send(AudioAppend(audio_data))
             return
-        idle = link.idle
         link.post(AudioAppend(audio_data))  # the dialect checks the bytes: AudioError
         self._utterance.append(audio_data)
-        self._unsent_audio = len(audio_data) + (0 if idle else self._unsent_audio)
         await link.flush()
-        if self._unsent_audio > self._most_audio and not link.idle:  # another task writes, and it is slow
+        if link.idle:
+            self._unsent_audio = 0
+            return
+        self._unsent_audio += len(audio_data)  # another task writes, and it is slow
+        if self._unsent_audio > self._most_audio:
             await link.written()
 
     async def send_text(self, text: str, role: Role = "user") -> None:
@@ -404,17 +406,18 @@ class Runtime(Generic[C]):
         self._tasks = {each: task for each, task in self._tasks.items() if task not in tasks}
         self._current = None
 
-    def _emit(self, connection: Connection[C], data: Event) -> None:
+    def _emit(self, connection: Connection[C], data: Event, now: float) -> None:
         """One event of a connection."""
         if connection is not self._current:
             if connection is self._next and isinstance(data, SessionCreated):
                 # The dialect's own frames that restore the session go first, whatever place they have in its output.
                 asyncio.get_running_loop().call_soon(self._take_over, connection)
             return  # what a session says that is over, or not in use yet, concerns nobody
-        self._conversation.apply(data)
         if isinstance(data, AudioChunk):
-            self._hub.emit(data)
+            self._conversation.sound(data)
+            self._hub.emit(data, now)
             return
+        self._conversation.apply(data)
         if isinstance(data, SessionCreated) and self._state is not ConnectionState.CONNECTED:
             self._hub.session_id = data.session_id
             self._change(ConnectionState.CONNECTED, "session created")
@@ -422,8 +425,8 @@ class Runtime(Generic[C]):
         elif isinstance(data, ErrorInfo) and not data.recoverable:
             self._fatal = data
         self._utterance.received(data)
-        self._hub.emit(data)
-        self._hand_over.received(data, self._clock())
+        self._hub.emit(data, now)
+        self._hand_over.received(data, now)
         self._look_at_hand_over()
 
     def _release(self, connection: Connection[C], session: SessionCreated) -> None:

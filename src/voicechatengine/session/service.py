@@ -230,7 +230,7 @@ class Service(Generic[In, Out]):
             elif self._listener is not None:
                 self._listener(self._reason)
 
-    def _take(self, out: Out | Ready | ConnectionError) -> None:
+    def _take(self, out: Out | Ready | ConnectionError, _now: float) -> None:
         if isinstance(out, Ready):
             if self._ready is not None and not self._ready.done():
                 self._ready.set_result(None)

@@ -26,7 +26,8 @@ class Transport(Protocol):
         ...
 
     async def send(self, data: bytes, binary: bool, /) -> None:
-        """Sends one frame, then waits while the other side is slow. Raises `ConnectionError` if the connection is over.
+        """Sends one frame, then waits while the other side is slow. Raises the builtin `ConnectionError` (ours is one) if the
+        connection is over.
 
         A cancelled send has sent the frame, whole: only the wait is cut short.
         """

@@ -83,7 +83,7 @@ class Bridge:
             log.error("the simulator failed", exc_info=error)
         self._link.hang_up(Close(1011, "the provider is gone" if error is None else "internal error"))
 
-    def _take(self, command: Command) -> None:
+    def _take(self, command: Command, _now: float) -> None:
         try:
             self._commands.put_nowait(command)
         except asyncio.QueueFull:

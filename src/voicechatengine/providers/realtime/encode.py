@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 import msgspec
 import pybase64
 from msgspec import UNSET
+from pybase64 import b64encode
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.errors import MessageError
@@ -57,7 +58,7 @@ _END: Final = b'"}'
 
 def append(audio: bytes) -> bytes:
     """An ``input_audio_buffer.append`` with this audio. It goes out fifty times a second, so no encoder is asked."""
-    return b"".join((_APPEND, pybase64.b64encode(audio), _END))
+    return b"".join((_APPEND, b64encode(audio), _END))
 
 
 # ------------------------------------------------------------------ session
