@@ -388,6 +388,23 @@ COMMANDS: Final[dict[MessageType, type[Command]]] = {
 }
 MESSAGE_TYPES: Final[dict[type, MessageType]] = {command: kind for kind, command in COMMANDS.items()}
 
+
+def text_item(text: str, role: Role = "user") -> ItemCreate:
+    """What adds text to the conversation."""
+    return ItemCreate(MessageItem(role, (TextPart(text),)))
+
+
+def image_item(image: Image, item_id: str = "") -> ItemCreate:
+    """What adds a picture to the conversation, as an item like others."""
+    part = ImagePart(image.image, image.mime_type, image.detail)
+    return ItemCreate(MessageItem("user", (part,), item_id))
+
+
+def result_item(result: ToolResult) -> ToolResultItem:
+    """The item that a tool's result is."""
+    return ToolResultItem(result.call_id, result.output, is_error=result.is_error)
+
+
 _P = TypeVar("_P", bound=Payload)
 
 

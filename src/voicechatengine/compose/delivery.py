@@ -23,11 +23,9 @@ from voicechatengine.messages import (
     AudioAppend,
     Command,
     Image,
-    ImagePart,
     ItemCreate,
     ItemDelete,
     ItemTruncate,
-    MessageItem,
     Options,
     ResponseCancel,
     ResponseCreate,
@@ -35,6 +33,7 @@ from voicechatengine.messages import (
     SessionUpdate,
     ToolResult,
     TurnDetection,
+    image_item,
 )
 
 _S = ConnectionState
@@ -178,10 +177,7 @@ class Delivery:
 
     def _as_item(self, message: Command) -> Command:
         """A picture is an item of the conversation like others."""
-        if not isinstance(message, Image):
-            return message
-        part = ImagePart(message.image, message.mime_type, message.detail)
-        return ItemCreate(MessageItem("user", (part,), id=self._id()))
+        return image_item(message, self._id()) if isinstance(message, Image) else message
 
     def _id(self) -> str:
         return f"item_{self._rng.getrandbits(80):020x}"

@@ -132,7 +132,7 @@ class Line:
                 async with asyncio.timeout(FAREWELL_S):
                     async for _ in events:
                         pass
-            await _aclose(events)
+            await aclose(events)
 
     async def read_out(self) -> None:
         """Disconnects, and waits until everything that it told was read."""
@@ -250,7 +250,8 @@ def turns_of(wanted: Any, provider: Provider) -> Turns:
     return fit_turns(wanted, provider.get_capabilities())
 
 
-async def _aclose(events: AsyncIterator[ProviderEvent]) -> None:
+async def aclose(events: AsyncIterator[ProviderEvent]) -> None:
+    """Ends a subscription, of a provider whose iterators can be closed."""
     aclose: Callable[[], Awaitable[object]] | None = getattr(events, "aclose", None)
     if aclose is not None:
         await aclose()

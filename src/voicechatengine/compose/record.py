@@ -25,16 +25,14 @@ from voicechatengine.events import AudioChunk, ErrorInfo, ProviderEvent, Session
 from voicechatengine.messages import (
     AudioAppend,
     Command,
-    ItemCreate,
-    MessageItem,
     MessageType,
     Modality,
     ResponseCancel,
     Role,
     SessionCreate,
     SessionUpdate,
-    TextPart,
     command,
+    text_item,
 )
 from voicechatengine.provider import EventHandler, Provider, SessionOptions, session_options
 from voicechatengine.session.hub import CONTROL_WEIGHT, Hub
@@ -133,8 +131,7 @@ class Recorded:
 
     async def send_text(self, text: str, role: Role = "user") -> None:
         """See `Provider.send_text`."""
-        item = ItemCreate(MessageItem(role, (TextPart(text),)))
-        with self._noted(command(MessageType.ITEM_CREATE, item)):
+        with self._noted(command(MessageType.ITEM_CREATE, text_item(text, role))):
             await self._provider.send_text(text, role)
 
     async def create_response(self, modalities: Sequence[Modality] | None = None) -> None:

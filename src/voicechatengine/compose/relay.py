@@ -27,14 +27,12 @@ from voicechatengine.events import ConnectionState, Event, ProviderEvent
 from voicechatengine.messages import (
     AudioAppend,
     Command,
-    ItemCreate,
-    MessageItem,
     MessageType,
     Modality,
     Role,
     SessionUpdate,
-    TextPart,
     command,
+    text_item,
 )
 from voicechatengine.provider import EventHandler, Limits, Provider, SessionOptions, session_options
 from voicechatengine.session.clock import loop_clock
@@ -128,7 +126,7 @@ class Relay:
 
     async def send_text(self, text: str, role: Role = "user") -> None:
         """See `Provider.send_text`."""
-        await self.send_message(MessageType.ITEM_CREATE, ItemCreate(MessageItem(role, (TextPart(text),))))
+        await self.send_message(MessageType.ITEM_CREATE, text_item(text, role))
 
     async def create_response(self, modalities: Sequence[Modality] | None = None) -> None:
         """See `Provider.create_response`."""

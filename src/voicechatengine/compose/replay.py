@@ -34,16 +34,14 @@ from voicechatengine.events import (
 from voicechatengine.messages import (
     AudioAppend,
     Command,
-    ItemCreate,
-    MessageItem,
     MessageType,
     Modality,
     ResponseCancel,
     Role,
     SessionCreate,
     SessionUpdate,
-    TextPart,
     command,
+    text_item,
 )
 from voicechatengine.provider import EventHandler, SessionOptions, session_options
 from voicechatengine.session.grammar import OF_A_RESPONSE, QUIET, Grammar
@@ -140,7 +138,7 @@ class Replayed:
 
     async def send_text(self, text: str, role: Role = "user") -> None:
         """See `Provider.send_text`."""
-        self._send(command(MessageType.ITEM_CREATE, ItemCreate(MessageItem(role, (TextPart(text),)))))
+        self._send(command(MessageType.ITEM_CREATE, text_item(text, role)))
 
     async def create_response(self, modalities: Sequence[Modality] | None = None) -> None:
         """See `Provider.create_response`."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from typing_extensions import Unpack
 
+from voicechatengine.compose.line import aclose
 from voicechatengine.compose.relay import Relay
 from voicechatengine.conversation import Conversation
 from voicechatengine.engine.asking import Asking
@@ -113,10 +114,7 @@ class VoiceEngine:
         nothing is left open then, nor by a cancellation.
         """
         await self._toolbox.declare()
-        if not await self._provider.connect():
-            raise ConnectionError(
-                "the provider did not connect", cure="look at its state_changed and error events"
-            )
+        await self._provider.connect()
         self._standing.begin()
         self._conversation = Conversation(self._provider.get_audio_format())
         events = self._provider.events()
@@ -430,9 +428,7 @@ class VoiceEngine:
             )
         finally:
             self._end(self._standing.end(error))
-            aclose: Callable[[], Awaitable[Any]] | None = getattr(events, "aclose", None)
-            if aclose is not None:
-                await aclose()
+            await aclose(events)
 
     async def _handle(self, data: EventData) -> None:
         now = asyncio.get_running_loop().time()

@@ -17,22 +17,19 @@ from typing_extensions import Unpack
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.capabilities import Capabilities
 from voicechatengine.errors import ConnectionError, DeadlineError, MessageError
-from voicechatengine.events import ConnectionState, ProviderEvent, SessionCreated, StateChanged
+from voicechatengine.events import ConnectionState, ProviderEvent, SessionCreated
 from voicechatengine.messages import (
     AudioAppend,
     Command,
     Item,
-    ItemCreate,
-    MessageItem,
     MessageType,
     Modality,
     ResponseCancel,
-    ResponseCreate,
     Role,
     SessionCreate,
     SessionUpdate,
-    TextPart,
     command,
+    text_item,
 )
 from voicechatengine.provider import EventHandler, SessionOptions, session_options
 from voicechatengine.providers.cascade.check import check
@@ -52,6 +49,8 @@ from voicechatengine.providers.cascade.session import Session
 from voicechatengine.providers.cascade.together import Parts
 from voicechatengine.session.clock import loop_clock
 from voicechatengine.session.hub import Hub
+from voicechatengine.session.phase import Phase
+from voicechatengine.session.plan import Plan
 
 log: Final = logging.getLogger("voicechatengine")
 
@@ -90,12 +89,10 @@ class CascadeProvider:
         self._parts = Parts(turns, stt, llm, tts)
         self._new_id = new_id
         self._hub = Hub(self.config.name, clock or loop_clock(), self.config.limits)
-        self._state = ConnectionState.DISCONNECTED
-        self._settled = asyncio.Event()  # not CONNECTING
         self._door = asyncio.Lock()
         self._sending = asyncio.Lock()
-        self._options = first_options(self.config, self._parts)
-        self._to_restore: tuple[Item, ...] = ()
+        self._phase = Phase(self._hub.emit)
+        self._plan = Plan(first_options(self.config, self._parts))
         self._session: Session | None = None  # the running one, or the last
         self._opening: asyncio.Task[None] | None = None
 
@@ -109,17 +106,16 @@ class CascadeProvider:
     async def connect(self) -> bool:
         """Opens the parts and the session; raises `ConnectionError` if a part cannot be opened."""
         async with self._door:
-            if self._state is ConnectionState.CONNECTED:
+            if self._phase.state is ConnectionState.CONNECTED:
                 return True
-            self._settled = asyncio.Event()  # a new one: this may be another event loop
             self._hub.open()
-            self._become(ConnectionState.CONNECTING)
+            self._phase.become(ConnectionState.CONNECTING)
             try:
                 await self._open_parts()
             except (Exception, asyncio.CancelledError) as error:
                 await self._parts.close(self.config.timeouts.close)
-                if self._state is ConnectionState.CONNECTING:
-                    self._become(ConnectionState.DISCONNECTED, str(error) or "cancelled")
+                if self._phase.state is ConnectionState.CONNECTING:
+                    self._phase.become(ConnectionState.DISCONNECTED, str(error) or "cancelled")
                     self._hub.end()
                 raise
             self._begin()
@@ -127,12 +123,12 @@ class CascadeProvider:
 
     async def disconnect(self) -> None:
         """Closes the session and its parts; what was open ends as ``failed``."""
-        connected = self._state is ConnectionState.CONNECTED
+        connected = self._phase.state is ConnectionState.CONNECTED
         tasks = self._session.close() if connected and self._session is not None else []
         if self._opening is not None:
             self._opening.cancel()
-        if self._state is not ConnectionState.DISCONNECTED:
-            self._become(ConnectionState.DISCONNECTED)
+        if self._phase.state is not ConnectionState.DISCONNECTED:
+            self._phase.become(ConnectionState.DISCONNECTED)
         try:
             if tasks:
                 _, left = await asyncio.wait(tasks, timeout=self.config.timeouts.close)
@@ -146,7 +142,7 @@ class CascadeProvider:
 
     def is_connected(self) -> bool:
         """Whether a session is open right now."""
-        return self._state is ConnectionState.CONNECTED
+        return self._phase.state is ConnectionState.CONNECTED
 
     async def send_message(self, message_type: MessageType, data: Command | Mapping[str, Any]) -> None:
         """Sends one message; see `Provider.send_message`."""
@@ -158,14 +154,11 @@ class CascadeProvider:
 
     async def send_text(self, text: str, role: Role = "user") -> None:
         """Adds text to the conversation."""
-        await self.send_message(MessageType.ITEM_CREATE, ItemCreate(MessageItem(role, (TextPart(text),))))
+        await self.send_message(MessageType.ITEM_CREATE, text_item(text, role))
 
     async def create_response(self, modalities: Sequence[Modality] | None = None) -> None:
         """Asks for a reply; while one runs, for one after it."""
-        await self.send_message(
-            MessageType.RESPONSE_CREATE,
-            ResponseCreate(modalities=None if modalities is None else tuple(modalities)),
-        )
+        await self.send_message(MessageType.RESPONSE_CREATE, {"modalities": modalities})
 
     async def interrupt(self) -> None:
         """Stops model and speech at once; a reply that waits behind begins."""
@@ -178,7 +171,7 @@ class CascadeProvider:
 
     def get_audio_format(self) -> AudioFormat:
         """What `send_audio` takes: the recogniser's own format, unless the session asks for another."""
-        return input_format(self._options, self._parts)
+        return input_format(self._plan.options, self._parts)
 
     def get_capabilities(self) -> Capabilities:
         """What these parts can do together."""
@@ -197,8 +190,8 @@ class CascadeProvider:
     async def _send(self, message: Command) -> None:
         """Checks a message, waits for its turn, and acts. A cancellation has sent it whole or not at all."""
         check(message, self._parts, self.get_audio_format(), images=self.config.images)
-        if self._state is ConnectionState.DISCONNECTED:
-            self._define(message)
+        if self._phase.state is ConnectionState.DISCONNECTED:
+            self._plan.define(message)
             return
         if isinstance(message, SessionCreate):
             raise MessageError("a session is open already", field="message_type", cure="send SESSION_UPDATE")
@@ -206,18 +199,17 @@ class CascadeProvider:
             self._online().act(message)  # an interruption waits for nobody
             return
         async with self._sending:
-            while self._state is ConnectionState.CONNECTING:
-                await self._settled.wait()
+            await self._phase.settled()
             session = self._online()
             if isinstance(message, AudioAppend):
                 await self._room(session)
             session = self._online()
             if isinstance(message, SessionUpdate):
-                self._options = self._options.merged(message.options)
+                self._plan.options = self._plan.options.merged(message.options)
             session.act(message)
 
     def _online(self) -> Session:
-        if self._state is not ConnectionState.CONNECTED or self._session is None:
+        if self._phase.state is not ConnectionState.CONNECTED or self._session is None:
             raise ConnectionError("the session is closed", cure="connect() again", fault="application")
         return self._session
 
@@ -226,16 +218,6 @@ class CascadeProvider:
         while session.unheard_ms > self.config.limits.unsent_audio_s * 1000 and self.is_connected():
             session.moved.clear()
             await session.moved.wait()
-
-    def _define(self, message: Command) -> None:
-        """What is said before connect describes the session to come."""
-        if not isinstance(message, (SessionCreate, SessionUpdate)):
-            raise ConnectionError(
-                "there is no session", cure="await connect() before sending", fault="application"
-            )
-        self._options = self._options.merged(message.options)
-        if isinstance(message, SessionCreate):
-            self._to_restore = message.history
 
     # -- the connection
 
@@ -250,7 +232,7 @@ class CascadeProvider:
                 cure="raise timeouts.connect, or see what the parts wait for",
             ) from None
         except asyncio.CancelledError:
-            if self._state is ConnectionState.CONNECTING:
+            if self._phase.state is ConnectionState.CONNECTING:
                 raise
             raise ConnectionError(
                 "disconnected while connecting", cure="connect again", fault="application"
@@ -261,17 +243,10 @@ class CascadeProvider:
             await asyncio.wait([opening])
 
     def _begin(self) -> None:
-        session = Session(self._parts, self.config, self._options, tell=self._hub.emit, new_id=self._new_id)
+        session = Session(
+            self._parts, self.config, self._plan.options, tell=self._hub.emit, new_id=self._new_id
+        )
         self._session, self._hub.session_id = session, session.id
-        self._become(ConnectionState.CONNECTED)
-        self._hub.emit(SessionCreated(session.id, applied=self._options))
-        history, self._to_restore = self._to_restore, ()
-        session.restore(history)
-
-    def _become(self, state: ConnectionState, reason: str = "") -> None:
-        previous, self._state = self._state, state
-        self._hub.emit(StateChanged(state, previous, reason))
-        if state is ConnectionState.CONNECTING:
-            self._settled.clear()
-        else:
-            self._settled.set()
+        self._phase.become(ConnectionState.CONNECTED)
+        self._hub.emit(SessionCreated(session.id, applied=self._plan.options))
+        session.restore(self._plan.take_history())

@@ -29,7 +29,6 @@ from voicechatengine.messages import (
     AudioCommit,
     Command,
     Image,
-    ImagePart,
     Item,
     ItemCreate,
     ItemDelete,
@@ -41,8 +40,9 @@ from voicechatengine.messages import (
     SessionUpdate,
     TextPart,
     ToolResult,
-    ToolResultItem,
     TurnDetection,
+    image_item,
+    result_item,
 )
 from voicechatengine.providers.cascade.config import CascadeConfig, input_format, output_format
 from voicechatengine.providers.cascade.listening import Found, Listening
@@ -200,12 +200,10 @@ class Session:
         self._items.create(ItemCreate(worded(message.item), message.previous_item_id))
 
     def _show(self, message: Image) -> None:
-        part = ImagePart(message.image, message.mime_type, message.detail)
-        self._items.create(ItemCreate(MessageItem("user", (part,))))
+        self._items.create(image_item(message))
 
     def _result(self, message: ToolResult) -> None:
-        item = ToolResultItem(message.call_id, message.output, is_error=message.is_error)
-        self._items.create(ItemCreate(item))
+        self._items.create(ItemCreate(result_item(message)))
 
     def _correct(self, message: ItemTruncate | ItemDelete) -> None:
         if self._items.correct(message):

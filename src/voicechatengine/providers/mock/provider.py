@@ -26,7 +26,6 @@ from voicechatengine.events import (
     Reconnected,
     Reconnecting,
     SessionCreated,
-    StateChanged,
 )
 from voicechatengine.messages import (
     MESSAGE_TYPES,
@@ -45,9 +44,9 @@ from voicechatengine.messages import (
     Role,
     SessionCreate,
     SessionUpdate,
-    TextPart,
     TurnDetection,
     command,
+    text_item,
 )
 from voicechatengine.provider import EventHandler, SessionOptions, session_options
 from voicechatengine.providers.mock.script import Luck, MockConfig, MockRecord, MockReply, Script
@@ -55,6 +54,8 @@ from voicechatengine.providers.mock.session import Session
 from voicechatengine.providers.mock.turn import input_format
 from voicechatengine.session.clock import loop_clock
 from voicechatengine.session.hub import Hub
+from voicechatengine.session.phase import Phase
+from voicechatengine.session.plan import Plan
 
 FORMATS: Final = tuple(
     AudioFormat(encoding, rate, channels)
@@ -83,14 +84,12 @@ class MockProvider:
         self._hub = Hub(self.config.name, self._clock, self.config.limits)
         self._script = Script(self.config)
         self._luck = Luck(self.config)
-        self._state = ConnectionState.DISCONNECTED
-        self._settled = asyncio.Event()  # neither CONNECTING nor RECONNECTING
         self._door = asyncio.Lock()
         self._sending = asyncio.Lock()
         self._session: Session | None = None  # the running one, or the last
-        self._options = self.config.options()
-        self._check_options(self._options)
-        self._to_restore: tuple[Item, ...] = ()
+        self._phase = Phase(self._publish)
+        self._plan = Plan(self.config.options())
+        self._check_options(self._plan.options)
         self._outage: asyncio.Task[None] | None = None
         self._recording: deque[MockRecord] = deque()
         self._recorded_bytes = 0
@@ -112,29 +111,27 @@ class MockProvider:
     async def connect(self) -> bool:
         """Opens the session; raises `ConnectionError` as often as ``error_rate["connect"]`` says."""
         async with self._door:
-            if self._state is ConnectionState.RECONNECTING:
+            if self._phase.state is ConnectionState.RECONNECTING:
                 await self._online()
-            if self._state is ConnectionState.CONNECTED:
+            if self._phase.state is ConnectionState.CONNECTED:
                 return True
             self._record("sent", "connect", None)
-            self._settled = asyncio.Event()  # a new one: this may be another event loop
             self._hub.open()
-            self._become(ConnectionState.CONNECTING)
+            self._phase.become(ConnectionState.CONNECTING)
             try:
                 await self._dial()
             except (ConnectionError, asyncio.CancelledError) as error:
-                if self._state is ConnectionState.CONNECTING:
-                    self._become(ConnectionState.DISCONNECTED, str(error) or "cancelled")
+                if self._phase.state is ConnectionState.CONNECTING:
+                    self._phase.become(ConnectionState.DISCONNECTED, str(error) or "cancelled")
                     self._hub.end()
                 raise
             session_id = self._hub.session_id = self._luck.id("sess")
             self._session = Session(
-                session_id, self._options, self._script, self._luck, tell=self._publish, lose=self._lose
+                session_id, self._plan.options, self._script, self._luck, tell=self._publish, lose=self._lose
             )
-            self._become(ConnectionState.CONNECTED)
-            self._publish(SessionCreated(session_id, applied=self._options))
-            history, self._to_restore = self._to_restore, ()
-            self._session.restore(history)
+            self._phase.become(ConnectionState.CONNECTED)
+            self._publish(SessionCreated(session_id, applied=self._plan.options))
+            self._session.restore(self._plan.take_history())
             return True
 
     async def disconnect(self) -> None:
@@ -143,10 +140,10 @@ class MockProvider:
         tasks: list[asyncio.Task[None]] = []
         if self._session is not None:
             tasks += self._session.close("disconnected")
-        if self._state is ConnectionState.ERROR:
-            self._to_restore = ()  # after an error connect() goes on; after this it begins
-        if self._state is not ConnectionState.DISCONNECTED:
-            self._become(ConnectionState.DISCONNECTED)
+        if self._phase.state is ConnectionState.ERROR:
+            self._plan.history = ()  # after an error connect() goes on; after this it begins
+        if self._phase.state is not ConnectionState.DISCONNECTED:
+            self._phase.become(ConnectionState.DISCONNECTED)
         if self._outage is not None and self._outage is not asyncio.current_task():
             self._outage.cancel()
             tasks.append(self._outage)
@@ -157,7 +154,7 @@ class MockProvider:
 
     def is_connected(self) -> bool:
         """Whether a session is open right now."""
-        return self._state is ConnectionState.CONNECTED
+        return self._phase.state is ConnectionState.CONNECTED
 
     async def send_message(self, message_type: MessageType, data: Command | Mapping[str, Any]) -> None:
         """Sends one message; see `Provider.send_message`."""
@@ -174,14 +171,11 @@ class MockProvider:
 
     async def send_text(self, text: str, role: Role = "user") -> None:
         """Adds text to the conversation."""
-        await self.send_message(MessageType.ITEM_CREATE, ItemCreate(MessageItem(role, (TextPart(text),))))
+        await self.send_message(MessageType.ITEM_CREATE, text_item(text, role))
 
     async def create_response(self, modalities: Sequence[Modality] | None = None) -> None:
         """Asks for a reply; while one runs, for one after it."""
-        await self.send_message(
-            MessageType.RESPONSE_CREATE,
-            ResponseCreate(modalities=None if modalities is None else tuple(modalities)),
-        )
+        await self.send_message(MessageType.RESPONSE_CREATE, {"modalities": modalities})
 
     async def interrupt(self) -> None:
         """Stops the running reply; one that waits behind it begins. Without a connection, none begins when it is back."""
@@ -196,7 +190,7 @@ class MockProvider:
 
     def get_audio_format(self) -> AudioFormat:
         """What `send_audio` takes."""
-        return input_format(self._options)
+        return input_format(self._plan.options)
 
     def get_capabilities(self) -> Capabilities:
         """What the mock can do: all but what needs a vendor, turn detection only with `detect_turns`."""
@@ -218,8 +212,8 @@ class MockProvider:
         kind = str(MESSAGE_TYPES[type(message)])
         try:
             self._check(message)
-            if self._state in (ConnectionState.DISCONNECTED, ConnectionState.ERROR):
-                self._define(message)
+            if self._phase.state in (ConnectionState.DISCONNECTED, ConnectionState.ERROR):
+                self._plan.define(message)
                 self._record("sent", kind, message)
                 return
             if isinstance(message, SessionCreate):
@@ -242,24 +236,13 @@ class MockProvider:
         session = self._session
         assert session is not None  # it is online
         session.act(message)
-        self._options = session.options
+        self._plan.options = session.options
 
     async def _online(self) -> None:
         """Waits while the connection is on its way; raises `ConnectionError` if it does not come."""
-        while self._state in (ConnectionState.CONNECTING, ConnectionState.RECONNECTING):
-            await self._settled.wait()
-        if self._state is not ConnectionState.CONNECTED:
+        await self._phase.settled()
+        if self._phase.state is not ConnectionState.CONNECTED:
             raise ConnectionError("the session is closed", cure="connect() again", fault="application")
-
-    def _define(self, message: Command) -> None:
-        """What is said before connect describes the session to come."""
-        if not isinstance(message, (SessionCreate, SessionUpdate)):
-            raise ConnectionError(
-                "there is no session", cure="await connect() before sending", fault="application"
-            )
-        self._options = self._options.merged(message.options)
-        if isinstance(message, SessionCreate):
-            self._to_restore = message.history
 
     def _check(self, message: Command) -> None:
         """Raises for what this provider cannot do."""
@@ -302,18 +285,10 @@ class MockProvider:
 
     async def _dial(self) -> None:
         await asyncio.sleep(self._luck.delay("connect"))
-        if self._state is not ConnectionState.CONNECTING:
+        if self._phase.state is not ConnectionState.CONNECTING:
             raise ConnectionError("disconnected while connecting", cure="connect again", fault="application")
         if self._luck.fails("connect"):
             raise ConnectionError("the mock refused to connect", cure="lower error_rate", code="mock_error")
-
-    def _become(self, state: ConnectionState, reason: str = "") -> None:
-        previous, self._state = self._state, state
-        self._publish(StateChanged(state, previous, reason))
-        if state in (ConnectionState.CONNECTING, ConnectionState.RECONNECTING):
-            self._settled.clear()
-        else:
-            self._settled.set()
 
     def _lose(self, reply: MockReply) -> None:
         """The connection is cut, as a reply's script says."""
@@ -322,7 +297,7 @@ class MockProvider:
         if reply.drop == "reconnect":
             session.pause()
             cause = "the mock's script cut the connection"
-            self._become(ConnectionState.RECONNECTING, cause)
+            self._phase.become(ConnectionState.RECONNECTING, cause)
             self._publish(Reconnecting(1, reply.outage_s, cause))
             self._outage = asyncio.get_running_loop().create_task(
                 self._come_back(session, reply.outage_s), name=f"{self.config.name} outage"
@@ -332,13 +307,13 @@ class MockProvider:
             if reply.drop is not None:
                 cause = "the mock's script cut the connection"
                 self._publish(ErrorInfo("connection_lost", cause, recoverable=False))
-            self._to_restore = session.history
-            self._become(ConnectionState.ERROR, "the session was lost")
+            self._plan.history = session.history
+            self._phase.become(ConnectionState.ERROR, "the session was lost")
             self._hub.end()
 
     async def _come_back(self, session: Session, outage_s: float) -> None:
         await asyncio.sleep(outage_s)
-        self._become(ConnectionState.CONNECTED)
+        self._phase.become(ConnectionState.CONNECTED)
         self._publish(SessionCreated(session.id, resumed=True, applied=session.options))
         self._publish(Reconnected(1, state_restored=True))
         session.resume()

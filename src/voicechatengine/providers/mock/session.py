@@ -35,18 +35,17 @@ from voicechatengine.messages import (
     AudioCommit,
     Command,
     Image,
-    ImagePart,
     Item,
     ItemCreate,
     ItemDelete,
     ItemTruncate,
-    MessageItem,
     Options,
     ResponseCancel,
     ResponseCreate,
     SessionUpdate,
     ToolResult,
-    ToolResultItem,
+    image_item,
+    result_item,
 )
 from voicechatengine.providers.mock.listening import Ear
 from voicechatengine.providers.mock.script import (
@@ -159,12 +158,10 @@ class Session:
         self._tell(SessionUpdated(self.id, applied=self.options))
 
     def _show(self, message: Image) -> None:
-        part = ImagePart(message.image, message.mime_type, message.detail)
-        self._create(ItemCreate(MessageItem("user", (part,))))
+        self._create(image_item(message))
 
     def _result(self, message: ToolResult) -> None:
-        item = ToolResultItem(message.call_id, message.output, is_error=message.is_error)
-        self._create(ItemCreate(item))
+        self._create(ItemCreate(result_item(message)))
 
     def _clear(self, _: AudioClear) -> None:
         self._ear.forget()
