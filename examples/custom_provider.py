@@ -29,15 +29,18 @@ from voicechatengine import (
     TextChunk,
     VoiceEngine,
 )
+from voicechatengine.audio.tone import tone
 from voicechatengine.messages import (
     AudioAppend,
     Command,
     ItemCreate,
+    ItemTruncate,
     MessageItem,
     Modality,
     ResponseCancel,
     ResponseCreate,
     Role,
+    SessionCreate,
     TextPart,
     command,
 )
@@ -76,6 +79,14 @@ class Parrot:
 
     async def send_message(self, message_type: MessageType, data: Command | Mapping[str, Any]) -> None:
         checked = command(message_type, data)  # MessageError names the field that does not fit
+        if isinstance(
+            checked, SessionCreate
+        ):  # before connect() it defines the session; a parrot's has nothing to define
+            if self._connected or checked.history or checked.options.changes():
+                raise MessageError(
+                    "a parrot has no options and no past", field="options", cure="leave it out"
+                )
+            return
         if not self._connected:
             raise ConnectionError("the parrot is not connected", cure="call connect() first")
         match checked:
@@ -84,12 +95,14 @@ class Parrot:
             case AudioAppend(audio=audio):
                 self.get_audio_format().check(audio)
                 self._sound += audio
-            case ResponseCreate():
-                self._reply()
-            case ResponseCancel():
-                pass  # a reply is over as soon as it has begun
+            case ResponseCreate(out_of_band=False, modalities=modalities):
+                self._reply(modalities or ("text", "audio"))
+            case ResponseCancel() | ItemTruncate():
+                pass  # a reply is over as soon as it has begun, and forgotten
             case _:
-                raise MessageError(f"a parrot cannot do {message_type}", field="message_type")
+                raise MessageError(
+                    f"a parrot cannot do {message_type}", field="message_type", cure="just talk"
+                )
 
     async def send_audio(self, audio_data: bytes) -> None:
         await self.send_message(MessageType.AUDIO_APPEND, AudioAppend(audio_data))
@@ -107,7 +120,7 @@ class Parrot:
 
     async def update_session(self, **options: Unpack[SessionOptions]) -> None:
         for name in options:
-            raise MessageError(f"a parrot has no option {name!r}", field=name)
+            raise MessageError(f"a parrot has no option {name!r}", field=name, cure="take it as it is")
 
     def get_audio_format(self) -> AudioFormat:
         return AudioFormat(sample_rate=16_000)
@@ -124,14 +137,18 @@ class Parrot:
     def _change(self, state: ConnectionState, previous: ConnectionState) -> None:
         self._hub.emit(StateChanged(state=state, previous=previous))
 
-    def _reply(self) -> None:
+    def _reply(self, modalities: Sequence[Modality]) -> None:
         self._replies += 1
-        response = f"response_{self._replies}"
+        response, item = f"response_{self._replies}", f"item_{self._replies}"
+        words = " ".join(self._words)
+        sound = bytes(self._sound) or tone(
+            self.get_audio_format(), 60 * len(words), [880.0]
+        )  # it whistles what it read
         self._hub.emit(ResponseStarted(response))
-        if self._words:
-            self._hub.emit(TextChunk(" ".join(self._words), response_id=response))
-        if self._sound:
-            self._hub.emit(AudioChunk(bytes(self._sound), response_id=response))
+        if "text" in modalities:
+            self._hub.emit(TextChunk(words, response_id=response, item_id=item))
+        if "audio" in modalities:
+            self._hub.emit(AudioChunk(sound, response_id=response, item_id=item))
         self._hub.emit(ResponseCompleted(response))
         self._words.clear()
         self._sound.clear()
