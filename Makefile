@@ -1,12 +1,14 @@
 # Commands that do their own set-up: `make talk` holds a spoken conversation, `make test` checks everything, `make soak` holds
-# thousands of conversations with faults (SOAK=… gives it options, see docs/soak.md).
+# thousands of conversations with faults (SOAK=… gives it options, see docs/soak.md), `make bench` measures (BENCH=… gives it
+# options, such as --quick, or the rows to measure).
 # PYTHON names the interpreter (3.11 to 3.13), VENV the virtual environment that is made with it.
 
 PYTHON ?= python3
 VENV ?= .venv
+BENCH_VENV ?= .venv-bench
 BIN = $(VENV)/bin
 
-.PHONY: talk test matrix soak lint types tests clean
+.PHONY: talk test matrix soak bench lint types tests clean
 .DEFAULT_GOAL := test
 
 # Each target below reads its own exit code: no step hides behind a pipe.
@@ -20,6 +22,9 @@ matrix: $(VENV)/.dev
 
 soak: $(VENV)/.dev
 	$(BIN)/python -m tests.soak $(SOAK)
+
+bench: $(BENCH_VENV)/.bench
+	$(BENCH_VENV)/bin/python -m benchmarks $(BENCH)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -36,7 +41,7 @@ tests: lint types
 	$(BIN)/python -m pytest -q -n 2 --cov --cov-fail-under=95
 
 clean:
-	rm -rf .venv .hypothesis .mypy_cache .ruff_cache .pytest_cache build dist
+	rm -rf .venv .venv-bench .hypothesis .mypy_cache .ruff_cache .pytest_cache build dist
 	rm -f .coverage .coverage.* answer.wav
 
 # An environment without pip would be half a one, so what venv needs is asked for first.
@@ -54,3 +59,14 @@ $(VENV)/.talk: pyproject.toml | $(BIN)/python
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install -q --disable-pip-version-check -e '.[dev]'
 	@touch $@ $(VENV)/.talk
+
+# An environment of its own: the peers want versions that the library does not. One that cannot be installed hinders no other, and
+# the result says that it was not measured.
+$(BENCH_VENV)/.bench: pyproject.toml benchmarks/requirements.txt
+	$(MAKE) VENV=$(BENCH_VENV) $(BENCH_VENV)/bin/python
+	$(BENCH_VENV)/bin/python -m pip install -q --disable-pip-version-check -e '.[cli,audio,local,plot]'
+	$(BENCH_VENV)/bin/python -m pip install -q --disable-pip-version-check -r benchmarks/requirements.txt || \
+	  grep -v '^#' benchmarks/requirements.txt | while read -r peer; do \
+	    $(BENCH_VENV)/bin/python -m pip install -q --disable-pip-version-check "$$peer" || echo "$$peer cannot be installed" >&2; \
+	  done
+	@touch $@
