@@ -48,11 +48,14 @@ SOUNDS_SEARCH: Final[dict[str, object]] = {**GRAMMAR_SEARCH, "beam": 1e-48, "pbe
 # How much likelier (in logarithms of the decoder's scores) the bare sounds may be than the sentence: so much, and so much a
 # second. Fitted to 44 sentences of the grammar and 24 others in four synthetic voices, and to a person's.
 DOUBT: Final = 0.08
-DOUBT_A_SECOND: Final = 0.06
+DOUBT_A_SECOND: Final = 0.07
 
 # Digital silence is nothing that the model was trained on, and spoils its estimate of the channel: so all audio has some noise.
 NOISE_RMS: Final = 5
 NOISE: Final = array("h", map(round, map(random.Random(1).gauss, [0] * RATE, [NOISE_RMS] * RATE))).tobytes()
+
+# The free model's first pass alone, with fewer paths: twice as fast as all three, and it finds 50 % of words where they find 54 %.
+FREE_SEARCH: Final[dict[str, object]] = {"fwdflat": False, "bestpath": False, "maxhmmpf": 5_000}
 
 # What is no word in a grammar: comments, the header and the grammar's name, imports, rule names, weights, tags, signs.
 NO_WORDS: Final = re.compile(
@@ -137,7 +140,7 @@ class Recogniser:
         if len(self._audio) < SECOND // 4:
             return ""  # a click: the free model would make a word of it
         if self._free is None:
-            self._free = _decoder({})
+            self._free = _decoder(FREE_SEARCH)
         self._free.start_utt()
         self._free.process_raw(bytes(self._audio), full_utt=True)
         self._free.end_utt()
