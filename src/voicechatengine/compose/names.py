@@ -13,7 +13,7 @@ from typing import Any, Final, TypeVar, cast
 
 import msgspec
 
-from voicechatengine.events import EVENT_TYPES
+from voicechatengine.events import EVENT_TYPES, AudioChunk
 from voicechatengine.messages import COMMANDS, Item, ItemCreate, Payload, ToolCallItem, ToolResultItem
 
 P = TypeVar("P", bound=Payload)
@@ -27,6 +27,7 @@ _FIELDS: Final[dict[type, tuple[str, ...]]] = {
 }
 """The fields of events and commands that hold ids of the provider's. A session's own id is nobody else's business."""
 
+MEMORY: Final = 1024  # ids of the replies of an hour
 _BEFORE: Final = "h."
 _PREFIXED: Final = re.compile(r"\d+\.")
 
@@ -38,6 +39,9 @@ class Names:
         self._prefix = f"{number}."
         self._first = number == 1
         self._own: set[str] = set()  # the application's, said to this provider
+        self._same: set[str | None] = {
+            None
+        }  # ids that are alike on both sides, as far as chunks of audio asked
         self.restored: set[str] = set()
         """The ids of what was said before this provider's time."""
 
@@ -48,16 +52,27 @@ class Names:
             if isinstance(item, (ToolCallItem, ToolResultItem)):
                 self.restored.add(item.call_id)
         self.restored.discard("")
+        self._same = {None}
 
     def outward(self, data: P) -> P:
         """An event of the provider's as the application sees it."""
-        return _mapped(data, self._out)
+        if not isinstance(data, AudioChunk):
+            return _mapped(data, self._out)
+        if data.response_id in self._same and data.item_id in self._same:  # fifty times a second
+            return data
+        told = _mapped(data, self._out)
+        if told is data:
+            if len(self._same) > MEMORY:
+                self._same = {None}
+            self._same |= {data.response_id, data.item_id}
+        return told
 
     def inward(self, command: P) -> P:
         """A command of the application's as the provider sees it."""
         if isinstance(command, ItemCreate):
             if command.item.id not in self.restored:
                 self._own.add(command.item.id)
+                self._same.discard(command.item.id)
             command = msgspec.structs.replace(command, item=self.item(command.item))
         return _mapped(command, self._in)
 
