@@ -270,10 +270,12 @@ def _gemini() -> Vendor:
     sessions = Sessions()
 
     def dialect(handshake: Handshake, provider: Provider, ids: Ids, faults: Faults) -> ServerDialect:
+        sets_formats = "input_audio_format" in provider.get_capabilities().get("session_update", ())
         return server.GeminiServer(
             ids,
             sessions=sessions,
-            audio=provider.get_audio_format(),
+            audio=server.HEARD if sets_formats else provider.get_audio_format(),
+            sets_formats=sets_formats,
             vertex=server_handshake.on_vertex(handshake),
             detects_turns=bool(provider.get_capabilities().get("turn_detection")),
             expires_after_s=server.SESSION_S if faults.expire_after_s is None else faults.expire_after_s,

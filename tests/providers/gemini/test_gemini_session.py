@@ -293,7 +293,7 @@ def test_a_resumed_session_is_told_what_came_after_its_handle():
     old = resumed(("i2", "call c1", "result c1", "i6"), OLD)
     assert old.frames == []
     turns = old.does(ResponseCreate()).frame["clientContent"]["turns"]
-    assert [turn["role"] for turn in turns] == ["model", "user"]
+    assert [turn["role"] for turn in turns] == ["model", "user", "user"]
     assert [next(iter(part)) for turn in turns for part in turn["parts"]] == [
         "text",
         "functionCall",

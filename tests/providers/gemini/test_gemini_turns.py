@@ -59,7 +59,7 @@ def test_what_is_written_waits_for_the_request_and_goes_out_with_it():
     assert script.does(said("One")).frames == []
     assert script.does(said("Two")).frames == []
     content = script.does(ResponseCreate()).frame["clientContent"]
-    assert content == {"turns": [user("One", "Two")], "turnComplete": True}
+    assert content == {"turns": [user("One"), user("Two")], "turnComplete": True}
 
 
 @pytest.mark.parametrize("model", [MIDDLE, NEW])

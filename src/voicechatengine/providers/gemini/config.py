@@ -132,14 +132,14 @@ def audio_format(options: Options) -> AudioFormat:
 
 
 def capabilities(config: GeminiConfig, options: Options) -> Capabilities:
-    """What the service can do; `options` are those in force."""
-    model = options.model or MODEL
-    traits = models.traits(model)
+    """What the service can do; `options` are those in force, and it speaks or writes as they say: a reply has no other way."""
+    traits = models.traits(options.model or MODEL)
+    speaks = encode.modalities(options) == ["AUDIO"]
     known = Capabilities(
         text_input=True,
-        text_output=models.writes(model),
+        text_output=not speaks,
         audio_input=True,
-        audio_output=True,
+        audio_output=speaks,
         image_input=True,
         input_formats=tuple(AudioFormat(sample_rate=rate) for rate in encode.RATES),
         output_formats=(encode.OUTPUT,),
@@ -147,7 +147,7 @@ def capabilities(config: GeminiConfig, options: Options) -> Capabilities:
         manual_turns=True,
         interruption=True,
         input_transcription=options.transcription is not None,
-        output_transcription=True,
+        output_transcription=speaks,
         tools=True,
         tool_cancellation=True,
         session_update=("instructions", "tools") if traits.context_update else (),

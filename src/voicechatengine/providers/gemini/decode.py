@@ -91,14 +91,14 @@ def spoken(mime_type: str | None) -> AudioFormat | None:
 
 
 def arguments(given: msgspec.Raw) -> tuple[str, dict[str, Any] | None]:
-    """The arguments of a call: as sent, and as an object (None is what is no object)."""
+    """The arguments of a call: as sent, and as an object (None is what is no object). A string holds what was none."""
     text = bytes(given).decode()
     if text in ("", "null"):
         return "{}", {}
     try:
         return text, _object(text)
     except (msgspec.DecodeError, RecursionError):
-        return text, None
+        return (msgspec.json.decode(text, type=str) if text.startswith('"') else text), None
 
 
 def ending(reason: str | None) -> tuple[Status, str | None]:

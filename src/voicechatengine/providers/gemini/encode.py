@@ -481,14 +481,25 @@ def replayed(item: Item, audio: AudioFormat, names: Mapping[str, str]) -> object
 
 
 def turns(contents: Iterable[objects.Content]) -> list[objects.Content]:
-    """Contents with neighbours of one role put together: the service expects the roles to take turns."""
+    """Contents as the service wants its turns: what the model said together with its calls, results of calls together, and
+    pictures with the words that follow them.
+    """
     joined: list[objects.Content] = []
     for each in contents:
-        if joined and joined[-1].role == each.role:
+        if joined and joined[-1].role == each.role and _belong(joined[-1], each):
             joined[-1] = objects.Content([*(joined[-1].parts or ()), *(each.parts or ())], each.role)
         else:
             joined.append(each)
     return joined
+
+
+def _belong(before: objects.Content, after: objects.Content) -> bool:
+    results = _all(before, "function_response") and _all(after, "function_response")
+    return after.role == "model" or results or _all(before, "inline_data")
+
+
+def _all(content: objects.Content, kind: str) -> bool:
+    return all(getattr(part, kind) is not None for part in content.parts or (None,))
 
 
 def result(

@@ -24,7 +24,6 @@ from voicechatengine.messages import (
     ItemDelete,
     ItemTruncate,
     MessageItem,
-    Options,
     ResponseCancel,
     ResponseCreate,
     SessionCreate,
@@ -76,11 +75,7 @@ def create_session(state: State, _command: SessionCreate, _now: float, _out: lis
 
 def update(state: State, command: SessionUpdate, _now: float, out: list[Output]) -> None:
     """Sends what changes: instructions and tools, to the models that can take them in mid-session."""
-    changes = {
-        name: value
-        for name, value in command.options.changes().items()
-        if value != getattr(state.options, name)
-    }
+    changes = command.options.changes()
     known = CHANGEABLE if state.traits.context_update else ()
     for name in changes:
         if name not in known:
@@ -90,7 +85,7 @@ def update(state: State, command: SessionUpdate, _now: float, out: list[Output])
                 cure="disconnect, set it, and connect again"
                 + (f"; {' and '.join(known)} can change" if known else ""),
             )
-    options = state.options.merged(Options(**changes))
+    options = state.options.merged(command.options)
     encode.check(options, state.surface)
     state.options = options
     if changes:

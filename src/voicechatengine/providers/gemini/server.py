@@ -74,7 +74,8 @@ class GeminiServer:
     """One client's connection. The provider behind it takes and gives audio in `audio`.
 
     `detects_turns` says that the provider finds the turns in the audio: then it is handed all of it. Else this dialect listens
-    itself, hands over speech alone, and asks for the replies. `sessions` are those that can be resumed. The first `rate_limited`
+    itself, hands over speech alone, and asks for the replies. `sets_formats`: the provider can be told the service's own formats,
+    so that nothing is resampled. `sessions` are those that can be resumed. The first `rate_limited`
     replies are refused, which ends the connection.
     """
 
@@ -86,6 +87,7 @@ class GeminiServer:
         audio: AudioFormat = HEARD,
         vertex: bool = False,
         detects_turns: bool = False,
+        sets_formats: bool = False,
         expires_after_s: float = SESSION_S,
         rate_limited: int = 0,
     ) -> None:
@@ -94,6 +96,7 @@ class GeminiServer:
         self._audio = audio
         self._vertex = vertex
         self._detects_turns = detects_turns
+        self._sets_formats = sets_formats
         self._expires_after_s = expires_after_s
         self._rate_limited = rate_limited
         self._now = 0.0
@@ -261,6 +264,8 @@ class GeminiServer:
         options = session.options
         if not self._detects_turns:
             options = msgspec.structs.replace(options, turn_detection=msgspec.UNSET)
+        if self._sets_formats:
+            options = options.merged(Options(input_audio_format=HEARD, output_audio_format=OUTPUT))
         self._ask(SessionUpdate(options))
         for item in history:  # under new ids: another provider may have given the old ones to something else
             self._add(msgspec.structs.replace(item, id=self._ids("item")))
@@ -582,10 +587,7 @@ class GeminiServer:
         made, self._made = self._made, []
         if event.status == "completed" and made:
             self._calls |= {call.call_id: call.name for call in made}
-            calls = [
-                objects.FunctionCall(call.call_id, call.name, msgspec.Raw(call.arguments.encode() or b"{}"))
-                for call in made
-            ]
+            calls = [objects.FunctionCall(call.call_id, call.name, _arguments(call)) for call in made]
             self._say(wire.ServerMessage(tool_call=wire.ToolCall(calls)))
             if any(self._current.behaviors.get(call.name) != "NON_BLOCKING" for call in made):
                 return
@@ -610,6 +612,14 @@ def _duration(seconds: float) -> str:
 
 def _made(parts: list[objects.Part]) -> wire.ServerContent:
     return wire.ServerContent(model_turn=objects.Content(parts))
+
+
+def _arguments(call: ToolCall) -> msgspec.Raw:
+    """The arguments of a call, which are an object here; what is none is passed on as a string."""
+    given = (
+        call.arguments or "{}" if call.parsed is not None else msgspec.json.encode(call.arguments).decode()
+    )
+    return msgspec.Raw(given.encode())
 
 
 def _output(given: objects.FunctionResponse) -> tuple[str, bool]:

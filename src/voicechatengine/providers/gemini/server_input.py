@@ -44,8 +44,10 @@ class Ear:
 
     def heard(self, audio: bytes, rate: int) -> bytes:
         """Audio at the rate at which the service hears. Raises `AudioError`."""
+        form = AudioFormat(sample_rate=rate)
+        form.check(audio)
         if rate not in self._recoders:
-            self._recoders = {rate: Recoder(AudioFormat(sample_rate=rate), HEARD)}
+            self._recoders = {rate: Recoder(form, HEARD)}
         pcm = self._recoders[rate](audio)
         self.position_ms += HEARD.duration_ms(len(pcm))
         return pcm
