@@ -125,6 +125,10 @@ def test_words_are_written_down_only_by_a_deployment(api_version: str | None):
     assert known(transcription_deployment="scribe") is True
     assert known(transcription=Transcription("scribe")) is True
     assert known(transcription_deployment="scribe", transcription=None) is False
+    for deployment in (None, "scribe"):
+        provider = AzureProvider(AzureConfig(api_version=api_version, transcription_deployment=deployment))
+        names = provider.get_capabilities()["session_update"]
+        assert ("language" in names) == (deployment is not None)  # it is the transcription's
 
 
 def test_both_forms_tell_the_truth_about_what_they_can():

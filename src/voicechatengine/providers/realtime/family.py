@@ -50,6 +50,8 @@ def vendor(name: str, differences: Differences, endpoint: Callable[[C, Restore],
 def capabilities(differences: Differences, options: Options) -> Capabilities:
     """What the service can do; `options` are those in force."""
     refuses = differences.refuses
+    transcribes = encode.transcription(options, differences) is not None
+    without = differences.lacks | (frozenset() if transcribes else {"language"})
     known = Capabilities(
         text_input="item_create" not in refuses,
         text_output="text" in differences.modalities,
@@ -63,11 +65,11 @@ def capabilities(differences: Differences, options: Options) -> Capabilities:
         interruption=True,
         truncation="item_truncate" not in refuses,
         item_deletion="item_delete" not in refuses,
-        input_transcription=encode.transcription(options, differences) is not None,
+        input_transcription=transcribes,
         output_transcription=True,
         tools="tools" not in differences.lacks,
         out_of_band=differences.out_of_band,
-        session_update=(*(name for name in encode.FIELDS if name not in differences.lacks), "vendor"),
+        session_update=(*(name for name in encode.FIELDS if name not in without), "vendor"),
         history="item_create" not in refuses,
         resumption=differences.resumes,
         usage=True,

@@ -170,7 +170,7 @@ def began(state: State, message: wire.ResponseCreated, now: float, out: list[Out
     body = message.response
     conversation = body.conversation_id
     in_conversation = None if conversation is UNSET else conversation is not None
-    response_id = body.id or state.ids("resp")
+    response_id = body.id or state.unnamed()
     if response_id in state.replies.open:
         return
     if state.replies.has_ended(response_id):
@@ -299,7 +299,7 @@ def done(state: State, message: wire.ResponseDone, now: float, out: list[Output]
         conversation = body.conversation_id
         known = None if conversation is UNSET else conversation is not None
         reply = state.begin(
-            response_id or state.ids("resp"), now, out, in_conversation=known, metadata=body.metadata
+            response_id or state.unnamed(), now, out, in_conversation=known, metadata=body.metadata
         )
     for item in body.output or ():
         if not reply.cut:

@@ -92,13 +92,19 @@ class State:
             self.interrupt(reply, now, out)
         return reply
 
+    def unnamed(self) -> str:
+        """An id for a response that the service does not name: none of another one."""
+        while (made := self.ids("resp")) in self.replies.open or self.replies.has_ended(made):
+            pass
+        return made
+
     def reply(self, response_id: str, now: float, out: list[Output]) -> Reply | None:
         """The response that something came of, begun here if nobody said so; None if it is over or was cut."""
         reply = self.replies.open.get(response_id or self.requests.active or "")
         if reply is None:
             if self.replies.has_ended(response_id):
                 return None
-            reply = self.begin(response_id or self.ids("resp"), now, out)
+            reply = self.begin(response_id or self.unnamed(), now, out)
         return None if reply.cut else reply
 
     def end(
