@@ -8,8 +8,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from voicechatengine import MockConfig, MockProvider, OpenAIConfig
+from voicechatengine import AzureConfig, MockConfig, MockProvider, OpenAIConfig, VoiceLiveConfig
+from voicechatengine.providers.azure import provider as azure
 from voicechatengine.providers.openai import provider as openai
+from voicechatengine.providers.voicelive import provider as voicelive
 from voicechatengine.providers.xai import XAIConfig
 from voicechatengine.providers.xai import provider as xai
 from voicechatengine.session.dialect import Restore
@@ -18,18 +20,27 @@ from voicechatengine.simulators import Faults
 from voicechatengine.simulators.vendors import vendor
 from voicechatengine.testing import DialectSubject, check_dialect
 
-CONFIGS: dict[str, Any] = {"openai": OpenAIConfig(api_key="k"), "xai": XAIConfig(api_key="k")}
+CONFIGS: dict[str, Any] = {
+    "openai": OpenAIConfig(api_key="k"),
+    "azure": AzureConfig(api_key="k", url="https://here"),
+    "azure, dated": AzureConfig(api_key="k", url="https://here", api_version="2025-04-01-preview"),
+    "voicelive": VoiceLiveConfig(api_key="k", url="https://here"),
+    "xai": XAIConfig(api_key="k"),
+}
 VENDORS: dict[str, Callable[[], Any]] = {
     "openai": lambda: openai.vendor(CONFIGS["openai"]),
+    "azure": lambda: azure.vendor(CONFIGS["azure"]),
+    "azure, dated": lambda: azure.vendor(CONFIGS["azure, dated"]),
+    "voicelive": lambda: voicelive.VENDOR,
     "xai": lambda: xai.VENDOR,
 }
 
 
 def subject_of(name: str) -> DialectSubject:
-    config, client, simulated = CONFIGS[name], VENDORS[name](), vendor(name)
+    config, client, simulated = CONFIGS[name], VENDORS[name](), vendor(name.partition(",")[0])
     options = config.options()
     dialled = urlsplit(client.endpoint(config, Restore()).url)
-    handshake = Handshake(simulated.path, dict(parse_qsl(dialled.query)), {})
+    handshake = Handshake(dialled.path, dict(parse_qsl(dialled.query)), {})
 
     def server(ids: Any) -> Any:
         provider = MockProvider(MockConfig(detect_turns=True))

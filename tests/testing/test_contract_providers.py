@@ -15,6 +15,8 @@ from cascade_far_end import CascadeFarEnd
 from voicechatengine import (
     AnthropicConfig,
     AnthropicProvider,
+    AzureConfig,
+    AzureProvider,
     Failover,
     MockConfig,
     MockProvider,
@@ -23,6 +25,8 @@ from voicechatengine import (
     Recorded,
     Replayed,
     TurnDetection,
+    VoiceLiveConfig,
+    VoiceLiveProvider,
 )
 from voicechatengine.compose.relay import Relay
 from voicechatengine.testing import (
@@ -59,6 +63,21 @@ class Kind(NamedTuple):
 
 def openai(far):
     return OpenAIProvider(OpenAIConfig(api_key=KEY), connector=far.connector, rng=random.Random(1))
+
+
+def azure(far):
+    config = AzureConfig(api_key=KEY, url="https://here", transcription_deployment="ears")
+    return AzureProvider(config, connector=far.connector, rng=random.Random(1))
+
+
+def azure_dated(far):
+    config = AzureConfig(api_key=KEY, url="https://here", api_version="2025-04-01-preview")
+    return AzureProvider(config, connector=far.connector, rng=random.Random(1))
+
+
+def voicelive(far):
+    config = VoiceLiveConfig(api_key=KEY, url="https://here")
+    return VoiceLiveProvider(config, connector=far.connector, rng=random.Random(1))
 
 
 def anthropic(far):
@@ -120,6 +139,9 @@ def kinds(tmp_path):
         "openai by hand": Kind(
             simulated("openai", openai_by_hand), {"what_is_not_claimed_is_refused"}
         ),
+        "azure": Kind(simulated("azure", azure), {"what_is_not_claimed_is_refused"}),
+        "azure, dated": Kind(simulated("azure", azure_dated), set()),
+        "voicelive": Kind(simulated("voicelive", voicelive), {"what_is_not_claimed_is_refused"}),
         "anthropic": Kind(
             simulated("anthropic", anthropic),
             TEXT_ONLY | NO_LINE | {
@@ -142,7 +164,7 @@ def kinds(tmp_path):
 
 
 NAMES = (
-    "mock", "mock without turns", "openai", "openai by hand", "anthropic", "cascade", "relay", "failover",
+    "mock", "mock without turns", "openai", "openai by hand", "azure", "azure, dated", "voicelive", "anthropic", "cascade", "relay", "failover",
     "recorded openai", "recorded failover",
 )  # fmt: skip
 
@@ -151,7 +173,7 @@ NAMES = (
 def test_a_provider_of_ours_obeys_every_law(name, kinds):
     """Each law holds, or is known not to apply."""
     kind = kinds[name]
-    keyed = "openai" in name or name == "anthropic"
+    keyed = any(word in name for word in ("openai", "anthropic", "azure", "voicelive"))
     report = check_provider(kind.make, secret=KEY if keyed else None)
     assert report.passed, str(report)
     assert {verdict.law for verdict in report.of("not applicable")} == kind.exempt
