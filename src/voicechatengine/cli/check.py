@@ -77,8 +77,11 @@ def subject(name: str, *, live: bool, url: str | None) -> tuple[Factory, str | N
     module = importlib.import_module(entry.module)
 
     def over(far: SimulatedFarEnd) -> Provider:
-        config = getattr(module, entry.config)(api_key=KEY)
-        line = {"connector": far.connector} if far.simulator.vendor.http is None else {"http": far.http()}
+        simulated = far.simulator.vendor
+        scheme, line = (
+            ("ws", {"connector": far.connector}) if simulated.http is None else ("http", {"http": far.http()})
+        )
+        config = getattr(module, entry.config)(api_key=KEY, url=f"{scheme}://simulator{simulated.path}")
         return cast("Provider", getattr(module, entry.provider)(config, **line))
 
     return simulated(name, over), KEY

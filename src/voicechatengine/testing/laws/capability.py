@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast, get_args, get_origin, get_type_hints
 
@@ -33,11 +34,18 @@ from voicechatengine.testing.laws.table import NotApplicable
 
 law: Final = PROVIDER.topic("capabilities")
 
-PICTURE: Final = bytes.fromhex(
-    "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
-    "1f15c4890000000d49444154789c6360606060000000050001a5f645400000000049454e44ae426082"
-)
-"""A PNG of one pixel."""
+PICTURES: Final = {
+    "image/png": bytes.fromhex(
+        "89504e470d0a1a0a0000000d4948445200000001000000010806000000"
+        "1f15c4890000000d49444154789c6360606060000000050001a5f645400000000049454e44ae426082"
+    ),
+    "image/jpeg": b64decode(
+        "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAP//////////////////////////////////////////////////////////////"
+        "////////////////////////wAALCAAIAAgBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAAP/EABQQAQAAAAAAAAAAAAAAAAAA"
+        "AAD/2gAIAQEAAD8AP//Z"
+    ),
+}
+"""The smallest of their kind. Not every vendor takes both."""
 
 TOOL: Final = Tool(
     "look_up", "Looks something up.", {"type": "object", "properties": {"what": {"type": "string"}}}
@@ -128,14 +136,21 @@ async def what_is_claimed_works(subject: Subject) -> None:
 def _uses(case: Case) -> list[tuple[str, str, Callable[[], Awaitable[object]]]]:
     """How a capability is used, in a session that is open."""
     provider = case.provider
-    send = provider.send_message
     form = provider.get_audio_format()
-    image = {"image": PICTURE, "mime_type": "image/png"}
     return [
         ("text_input", "send_text()", lambda: provider.send_text("Hello.")),
         ("audio_input", "send_audio()", lambda: provider.send_audio(form.silence(20))),
-        ("image_input", "IMAGE", lambda: send(MessageType.IMAGE, image)),
+        ("image_input", "IMAGE", lambda: _show(case)),
     ]
+
+
+async def _show(case: Case) -> None:
+    """Shows a picture, of whatever kind is taken."""
+    first, second = ({"image": image, "mime_type": kind} for kind, image in PICTURES.items())
+    try:
+        await case.provider.send_message(MessageType.IMAGE, first)
+    except MessageError:
+        await case.provider.send_message(MessageType.IMAGE, second)
 
 
 @law(

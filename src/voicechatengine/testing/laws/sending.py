@@ -16,6 +16,8 @@ from voicechatengine.testing.laws.table import NotApplicable
 
 law: Final = PROVIDER.topic("sending")
 
+HEARD_SLACK_MS: Final = 5.0  # of what was resampled on its way
+
 WRONG: Final[tuple[tuple[MessageType, dict[str, Any], str], ...]] = (
     (MessageType.TEXT_CHUNK, {"text": "x"}, "message_type"),
     (MessageType.AUDIO_CHUNK, {"audio": b"xx"}, "message_type"),
@@ -171,8 +173,13 @@ async def audio_reaches_the_vendor_whole(subject: Subject) -> None:
         await case.provider.send_message(MessageType.ACTIVITY_END, {})
         await listener.until(far.turns, "ACTIVITY_END to ask the vendor for a reply")
         turn = far.turns()[-1]
-        if not turn.audio_format.same_sound(form):
-            raise case.violation(f"the vendor to hear {form}", f"it hears {turn.audio_format}")
+        if not turn.audio_format.same_sound(
+            form
+        ):  # a far end that is no vendor's may hear all in a format of its own
+            near = abs(turn.audio_ms - form.duration_ms(len(audio))) < HEARD_SLACK_MS
+            told = f"{form.duration_ms(len(audio)):.0f} ms of audio at the vendor"
+            case.demand(near, told, f"{turn.audio_ms:.0f} ms")
+            return
         came = f"{len(turn.audio)} bytes" + (" of other sound" if len(turn.audio) == len(audio) else "")
         case.demand(turn.audio == audio, f"the vendor to hear the {len(audio)} bytes that were sent", came)
 
