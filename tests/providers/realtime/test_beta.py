@@ -39,7 +39,7 @@ from voicechatengine.providers.realtime.beta import BETA
 from voicechatengine.providers.realtime.server import RealtimeServer
 from voicechatengine.session.dialect import Frame
 
-search = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+search = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def members(union: Any) -> dict[str, type[BaseModel]]:

@@ -47,7 +47,7 @@ from voicechatengine.providers.realtime.server import RealtimeServer
 from voicechatengine.providers.voicelive.table import VOICELIVE
 from voicechatengine.session.dialect import Frame
 
-search = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+search = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 # ------------------------------------------------------------------ what the service says

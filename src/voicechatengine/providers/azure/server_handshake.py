@@ -7,17 +7,19 @@ in public issues (https://github.com/chatboxai/chatbox/issues/646 for the deploy
 
 from __future__ import annotations
 
+from typing import Final
+
 from voicechatengine.providers.azure.config import DATED, DATED_PATH, PATH, RELEASED
 from voicechatengine.providers.realtime.differences import Differences
 from voicechatengine.providers.realtime.server_handshake import BEARER, key_in, refusal, wrong
 from voicechatengine.session.handshake import Handshake, Refusal
 
-SIGN_IN = "https://login.microsoftonline.com/"
-DENIED = (
+SIGN_IN: Final = "https://login.microsoftonline.com/"
+DENIED: Final = (
     "Access denied due to invalid subscription key or wrong API endpoint. Make sure to provide a valid key for an"
     " active subscription and use a correct regional API endpoint for your resource."
 )
-NO_DEPLOYMENT = (
+NO_DEPLOYMENT: Final = (
     "The API deployment for this resource does not exist. If you created the deployment within the last 5 minutes,"
     " please wait a moment and try again."
 )

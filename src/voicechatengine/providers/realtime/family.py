@@ -51,7 +51,7 @@ def capabilities(differences: Differences, options: Options) -> Capabilities:
     """What the service can do; `options` are those in force."""
     refuses = differences.refuses
     transcribes = encode.transcription(options, differences) is not None
-    without = differences.lacks | (frozenset() if transcribes else {"language"})
+    without = differences.lacks | frozenset(() if transcribes else ("language",))
     known = Capabilities(
         text_input="item_create" not in refuses,
         text_output="text" in differences.modalities,

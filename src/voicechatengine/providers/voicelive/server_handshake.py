@@ -6,11 +6,13 @@ is not documented: the words are OpenAI's. Source, read 2026-11-22: `azure-ai-vo
 
 from __future__ import annotations
 
+from typing import Final
+
 from voicechatengine.providers.realtime.server_handshake import BEARER, key_in, refusal, wrong
 from voicechatengine.providers.voicelive.config import PATH
 from voicechatengine.session.handshake import Handshake, Refusal
 
-DENIED = "Access denied due to invalid subscription key or wrong API endpoint."
+DENIED: Final = "Access denied due to invalid subscription key or wrong API endpoint."
 
 
 def refuse(handshake: Handshake, api_key: str | None = None) -> Refusal | None:
