@@ -19,7 +19,6 @@ from typing_extensions import Unpack
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.capabilities import Capabilities
-from voicechatengine.conversation import Conversation
 from voicechatengine.errors import (
     AuthenticationError,
     ConnectionError,
@@ -44,29 +43,29 @@ from voicechatengine.messages import (
     AudioAppend,
     Command,
     ItemCreate,
-    ItemDelete,
     ItemTruncate,
     MessageType,
     Modality,
-    Options,
     ResponseCancel,
     Role,
     SessionCreate,
     SessionUpdate,
     command,
+    text_item,
 )
 from voicechatengine.provider import EventHandler, ProviderConfig, SessionOptions, session_options
+from voicechatengine.session.account import Account
 from voicechatengine.session.backoff import Backoff
 from voicechatengine.session.clock import loop_clock
 from voicechatengine.session.connection import Connection, Surroundings
+from voicechatengine.session.connections import Connections
 from voicechatengine.session.dialect import Close, Endpoint, Restore
 from voicechatengine.session.handover import HandOver
 from voicechatengine.session.held import Held
 from voicechatengine.session.hub import Hub
 from voicechatengine.session.link import Link
-from voicechatengine.session.outage import Outage, take_stock
+from voicechatengine.session.outage import Outage
 from voicechatengine.session.transport import Connector, Transport
-from voicechatengine.session.utterance import Utterance
 from voicechatengine.session.vendor import Vendor
 
 log: logging.Logger = logging.getLogger("voicechatengine")
@@ -94,23 +93,14 @@ class Runtime(Generic[C]):
         self._vendor = vendor
         self._rng = rng or random.Random()
         self._clock = clock or loop_clock()
-        self._around = Surroundings(config, vendor, connector or self._websocket, self._clock, self._id)
-        self._options = config.options()
-        vendor.check(self._options)
-        self._format = vendor.audio_format(self._options)
-        self._most_audio = self._format.size_of(config.limits.unsent_audio_s * 1000)  # bytes unsent, or held
-        self._conversation = Conversation(self._format)
-        self._utterance = self._new_utterance()
+        self._account = Account(vendor, config.options(), config.limits.unsent_audio_s, self._id)
+        around = Surroundings(config, vendor, connector or self._websocket, self._clock, self._id)
+        self._connections = Connections(around, self._emit, self._next_failed)
         self._hub = Hub(vendor.name, self._clock, config.limits)
         self._state = ConnectionState.DISCONNECTED
         self._supervisor: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[None] | None = None  # for the connect() that is under way
         self._stopping = False
-        self._link: Link[Command, Event] | None = None  # there while commands can go straight to the dialect
-        self._current: Connection[C] | None = None  # being set up, or at work
-        self._next: Connection[C] | None = None  # being opened, to take over
-        self._succession: asyncio.Future[None] | None = None  # done when it has
-        self._tasks: dict[Connection[C], asyncio.Task[ConnectionError]] = {}
         self._held = Held()
         self._unsent_audio = 0  # bytes since the link was last idle
         self._room = asyncio.Event()  # set when something that a sender waits for has changed
@@ -164,27 +154,24 @@ class Runtime(Generic[C]):
 
     async def send_audio(self, audio_data: bytes) -> None:
         """See `Provider.send_audio`."""
-        link = self._link
+        link = self._connections.link
         if link is None:
-            self._format.check(audio_data)
+            self._account.format.check(audio_data)
             await self._send(AudioAppend(audio_data))
             return
         link.post(AudioAppend(audio_data))  # the dialect checks the bytes: AudioError
-        self._utterance.append(audio_data)
+        self._account.utterance.append(audio_data)
         await link.flush()
         if link.idle:
             self._unsent_audio = 0
             return
         self._unsent_audio += len(audio_data)  # another task writes, and it is slow
-        if self._unsent_audio > self._most_audio:
+        if self._unsent_audio > self._account.most_audio:
             await link.written()
 
     async def send_text(self, text: str, role: Role = "user") -> None:
         """See `Provider.send_text`."""
-        await self.send_message(
-            MessageType.ITEM_CREATE,
-            {"item": {"type": "message", "role": role, "content": ({"type": "text", "text": text},)}},
-        )
+        await self.send_message(MessageType.ITEM_CREATE, text_item(text, role))
 
     async def create_response(self, modalities: Sequence[Modality] | None = None) -> None:
         """See `Provider.create_response`."""
@@ -192,7 +179,7 @@ class Runtime(Generic[C]):
 
     async def interrupt(self) -> None:
         """See `Provider.interrupt`."""
-        if self._link is not None:
+        if self._connections.link is not None:
             await self._send(ResponseCancel())
             return
         self._held.take_back_requests()
@@ -203,11 +190,11 @@ class Runtime(Generic[C]):
 
     def get_audio_format(self) -> AudioFormat:
         """See `Provider.get_audio_format`."""
-        return self._format
+        return self._account.format
 
     def get_capabilities(self) -> Capabilities:
         """See `Provider.get_capabilities`."""
-        return self._vendor.capabilities(self._config, self._options)
+        return self._vendor.capabilities(self._config, self._account.options)
 
     def events(self) -> AsyncIterator[ProviderEvent]:
         """See `Provider.events`."""
@@ -219,8 +206,8 @@ class Runtime(Generic[C]):
 
     async def _send(self, message: Command) -> None:
         if isinstance(message, ItemCreate):
-            message = self._named(message)
-        link = self._link
+            message = self._account.named(message)
+        link = self._connections.link
         if link is not None:
             if isinstance(message, SessionCreate):
                 raise MessageError(
@@ -237,60 +224,26 @@ class Runtime(Generic[C]):
 
     def _post(self, link: Link[Command, Event], message: Command, *, late: bool = False) -> None:
         if isinstance(message, ItemTruncate) and self._is_retold(message.item_id):
-            self._retell(link, message)
+            for command in self._account.retold(message):
+                link.post(command)
             return
         link.post(message)
-        (self._utterance.sent_late if late else self._utterance.sent)(message)
-        self._conversation.apply(message)
-        if isinstance(message, SessionUpdate):
-            self._set_options(self._options.merged(message.options))
+        self._account.sent(message, late=late)
 
     def _is_retold(self, item_id: str) -> bool:
         """Whether this session knows an item from its history only: as words, without the sound that could be cut. What no
         vendor can be told to forget is corrected here alone.
         """
-        current = self._current
+        current = self._connections.current
         if current is None or not self.get_capabilities().get("item_deletion"):
             return False
         return any(item.id == item_id for item in current.restore.history)
 
-    def _retell(self, link: Link[Command, Event], message: ItemTruncate) -> None:
-        """Corrects an item of an earlier session to what was heard: it is taken out, and put in its place with fewer words."""
-        self._conversation.apply(message)
-        link.post(ItemDelete(message.item_id))
-        before = "root"
-        for item in self._conversation.items():
-            if item.id == message.item_id:
-                link.post(ItemCreate(item, before))
-            before = item.id or before
-
     def _define(self, message: Command) -> None:
         """Before connect: options and history of the session to come."""
-        if isinstance(message, (SessionUpdate, SessionCreate)):
-            changed = self._options.merged(message.options)
-        else:
+        if not isinstance(message, (SessionUpdate, SessionCreate)):
             raise self._not_connected()
-        self._vendor.check(changed)
-        self._set_options(changed)
-        if isinstance(message, SessionCreate):
-            self._conversation = Conversation(self._format)
-            history = tuple(self._named(ItemCreate(item)).item for item in message.history)
-            self._conversation.apply(SessionCreate(message.options, history))
-
-    def _set_options(self, options: Options) -> None:
-        before, self._options = self._format, options
-        self._format = self._vendor.audio_format(options)
-        if not self._format.same_sound(before):
-            self._utterance = self._new_utterance()  # what was kept cannot be joined with what comes
-        self._most_audio = self._format.size_of(self._config.limits.unsent_audio_s * 1000)
-        self._utterance.manual = options.turn_detection is None
-
-    def _named(self, message: ItemCreate) -> ItemCreate:
-        """The item with an id, so that every fold and the vendor know it by the same one."""
-        item = message.item
-        if item.id:
-            return message
-        return ItemCreate(msgspec.structs.replace(item, id=self._id("item")), message.previous_item_id)
+        self._account.define(message)
 
     def _id(self, word: str) -> str:
         return f"{word}_{self._rng.getrandbits(80):020x}"
@@ -298,13 +251,13 @@ class Runtime(Generic[C]):
     async def _hold(self, message: Command) -> None:
         """Keeps a message for the connection to come; waits while too much is kept already."""
         if isinstance(message, SessionUpdate):
-            self._vendor.check(self._options.merged(message.options))
-        while self._link is None and self._held.is_full(message, self._most_audio):
+            self._account.check(message)
+        while self._connections.link is None and self._held.is_full(message, self._account.most_audio):
             self._room.clear()
             await self._room.wait()
             if self._supervisor is None:
                 raise self._not_connected()
-        if self._link is not None:
+        if self._connections.link is not None:
             await self._send(message)
         else:
             self._held.add(message)
@@ -314,14 +267,16 @@ class Runtime(Generic[C]):
     async def _supervise(self) -> None:
         """From connect to disconnect: one session after the other."""
         backoff = Backoff(self._config.retry, self._rng)
-        restore = Restore(options=self._options, history=self._conversation.items())
+        account, connections = self._account, self._connections
+        restore = Restore(options=account.options, history=account.conversation.items())
         try:
             while True:
-                self._utterance = self._new_utterance()
-                self._current = self._open(restore)
-                last, cause = await self._over(self._current)
+                account.begin()
+                connections.open(restore)
+                last, ended = await connections.over()
+                cause = _disconnected() if self._stopping else ended.result()
                 if self._stopping or self._ready is not None:  # asked for, or connect() tells it
-                    await self._close_all()
+                    await connections.close()
                     self._end(ConnectionState.DISCONNECTED, cause)
                     return
                 now = self._clock()
@@ -334,7 +289,7 @@ class Runtime(Generic[C]):
                 fatal = self._fatal is not None or isinstance(cause, AuthenticationError)
                 delay = None if fatal else backoff.next_delay(now, wait)
                 if delay is None:
-                    await self._close_all()
+                    await connections.close()
                     self._give_up(cause, backoff.attempt)
                     return
                 if self._state is not ConnectionState.RECONNECTING:
@@ -343,88 +298,35 @@ class Runtime(Generic[C]):
                 self._hub.emit(Reconnecting(backoff.attempt, delay, str(cause)))
                 await asyncio.sleep(delay)
         except asyncio.CancelledError:
-            await self._close_all()
-            self._end(ConnectionState.DISCONNECTED, ConnectionError("disconnected", fault="application"))
+            await connections.close()
+            self._end(ConnectionState.DISCONNECTED, _disconnected())
             raise
         except Exception as error:  # a defect of ours: tell it, and leave nothing open
             log.exception("the session failed")
-            await self._close_all()
+            await connections.close()
             self._fatal = ErrorInfo("internal", redact(repr(error), self._config.api_key), recoverable=False)
             self._give_up(ConnectionError(repr(error)), 0)
         finally:
             self._supervisor = None
 
-    def _open(self, restore: Restore) -> Connection[C]:
-        connection = Connection(self._around, restore, self._emit)
-        task = asyncio.get_running_loop().create_task(
-            connection.run(), name=f"{self._vendor.name} connection"
-        )
-        self._tasks[connection] = task
-        task.add_done_callback(lambda _: self._closed(connection))
-        return connection
-
-    async def _over(self, current: Connection[C]) -> tuple[Connection[C], ConnectionError]:
-        """Waits until the session is over, through any hand-over; gives the connection that was at work last, and the cause."""
-        while True:
-            task = self._tasks[current]
-            self._succession = asyncio.get_running_loop().create_future()
-            # One that was handed over may take its time to close: its successor is what counts from then on.
-            either: list[asyncio.Future[Any]] = [task, self._succession]
-            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
-            if self._current is current:
-                await self._close([current, self._next])
-                cause = (
-                    ConnectionError("disconnected", fault="application") if self._stopping else task.result()
-                )
-                return current, cause
-            assert self._current is not None
-            current = self._current
-
-    def _closed(self, connection: Connection[C]) -> None:
-        """A connection that is not at work has ended: one that said goodbye, or one that was to take over."""
-        if connection is self._current:
-            return
-        task = self._tasks.pop(connection, None)
-        if task is not None and not task.cancelled() and (error := task.exception()) is not None:
-            log.error("a connection beside the session failed", exc_info=error)
-        if connection is self._next:
-            self._next = None
-            self._hand_over.put_off(self._clock())
-            self._look_at_hand_over()
-
-    async def _close_all(self) -> None:
-        """Ends every connection, also those that say goodbye; what the one at work still tells is heard."""
-        await self._close(list(self._tasks))
-
-    async def _close(self, connections: Sequence[Connection[C] | None]) -> None:
-        """Ends these connections, and with them the session."""
-        self._link = self._next = None
-        tasks = [self._tasks[each] for each in connections if each is not None and each in self._tasks]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        self._tasks = {each: task for each, task in self._tasks.items() if task not in tasks}
-        self._current = None
-
     def _emit(self, connection: Connection[C], data: Event, now: float) -> None:
         """One event of a connection."""
-        if connection is not self._current:
-            if connection is self._next and isinstance(data, SessionCreated):
+        if connection is not self._connections.current:
+            if connection is self._connections.next and isinstance(data, SessionCreated):
                 # The dialect's own frames that restore the session go first, whatever place they have in its output.
                 asyncio.get_running_loop().call_soon(self._take_over, connection)
             return  # what a session says that is over, or not in use yet, concerns nobody
         if isinstance(data, AudioChunk):
-            self._conversation.sound(data)
+            self._account.conversation.sound(data)
             self._hub.emit(data, now)
             return
-        self._conversation.apply(data)
         if isinstance(data, SessionCreated) and self._state is not ConnectionState.CONNECTED:
             self._hub.session_id = data.session_id
             self._change(ConnectionState.CONNECTED, "session created")
             asyncio.get_running_loop().call_soon(self._release, connection, data)
         elif isinstance(data, ErrorInfo) and not data.recoverable:
             self._fatal = data
-        self._utterance.received(data)
+        self._account.received(data)
         self._hub.emit(data, now)
         self._hand_over.received(data, now)
         self._look_at_hand_over()
@@ -432,11 +334,12 @@ class Runtime(Generic[C]):
     def _release(self, connection: Connection[C], session: SessionCreated) -> None:
         """The session is ready: what was lost and what was held go out, then everybody may speak."""
         link = connection.link
-        if link is None or connection is not self._current or self._link is not None:
+        connections = self._connections
+        if link is None or connection is not connections.current or connections.link is not None:
             return
         outage, self._outage = self._outage, None
         pending = outage.commands() if outage is not None else ()
-        self._link = link
+        connections.link = link
         for message in (*pending, *self._held.take()):
             try:
                 self._post(link, message, late=True)
@@ -462,21 +365,26 @@ class Runtime(Generic[C]):
     def _begin_outage(self, last: Connection[C]) -> Outage:
         """A session that worked is gone: takes stock of what the next one needs."""
         if self._outage is None:  # else it ended before what the last one left could be said again
-            self._outage = take_stock(last.snapshot(), self._options, self._conversation, self._utterance)
+            self._outage = self._account.stock(last.snapshot())
         return self._outage
 
     # -- the hand-over
 
     def _look_at_hand_over(self) -> None:
         """Opens the next session if this is the moment for it, else comes back when it may be."""
-        current, now = self._current, self._clock()
-        if current is None or self._link is None or self._next is not None:
+        connections, account, now = self._connections, self._account, self._clock()
+        current = connections.current
+        if current is None or connections.link is None or connections.next is not None:
             return
         if self._fits(current, now):
-            restore = msgspec.structs.replace(
-                current.snapshot(), options=self._options, history=self._conversation.items(), reconnect=True
+            connections.open_next(
+                msgspec.structs.replace(
+                    current.snapshot(),
+                    options=account.options,
+                    history=account.conversation.items(),
+                    reconnect=True,
+                )
             )
-            self._next = self._open(restore)
             return
         wakes_at = self._hand_over.wakes_at(now)
         if wakes_at is not None:
@@ -485,28 +393,34 @@ class Runtime(Generic[C]):
             self._alarm = asyncio.get_running_loop().call_later(wakes_at - now, self._look_at_hand_over)
 
     def _fits(self, current: Connection[C], now: float) -> bool:
+        account = self._account
         return self._hand_over.due(now) and self._hand_over.wanted(
-            now, current.snapshot(), self._utterance, self._conversation
+            now, current.snapshot(), account.utterance, account.conversation
         )
+
+    def _next_failed(self) -> None:
+        self._hand_over.put_off(self._clock())
+        self._look_at_hand_over()
 
     def _take_over(self, connection: Connection[C]) -> None:
         """The next session is open: it takes over at once if it knows all and this is still a pause, else it is closed."""
-        old, link, session = self._current, connection.link, connection.session
-        if connection is not self._next or old is None or old.link is None or link is None or session is None:
+        connections, account = self._connections, self._account
+        old, link, session = connections.current, connection.link, connection.session
+        if connection is not connections.next:
             return
-        self._next = None
+        if old is None or old.link is None or link is None or session is None:
+            return
+        connections.next = None
         now = self._clock()
         restored = (connection.restore.history, connection.restore.options)
-        if not self._fits(old, now) or restored != (self._conversation.items(), self._options):
+        if not self._fits(old, now) or restored != (account.conversation.items(), account.options):
             self._hand_over.put_off(now)
             link.hang_up(Close(1000))
             self._look_at_hand_over()
             return
-        outage = take_stock(old.snapshot(), self._options, self._conversation, self._utterance)
-        self._current, self._link = connection, link
-        if self._succession is not None and not self._succession.done():
-            self._succession.set_result(None)
-        self._utterance = self._new_utterance()
+        outage = account.stock(old.snapshot())
+        connections.hand_over(connection)
+        account.begin()
         old.link.hang_up(Close(1000))
         self._hub.session_id = session.session_id
         self._hub.emit(session)
@@ -546,7 +460,8 @@ class Runtime(Generic[C]):
         supervisor = self._supervisor
         self._stopping = True
         if supervisor is not None:
-            link = self._current.link if self._current is not None else None
+            current = self._connections.current
+            link = current.link if current is not None else None
             try:
                 if link is not None:
                     link.hang_up(Close(1000))
@@ -558,14 +473,12 @@ class Runtime(Generic[C]):
                 if (
                     self._supervisor is supervisor
                 ):  # it was cancelled before its first step, and has told nobody
-                    self._end(
-                        ConnectionState.DISCONNECTED, ConnectionError("disconnected", fault="application")
-                    )
+                    self._end(ConnectionState.DISCONNECTED, _disconnected())
         if self._state is ConnectionState.ERROR:
             self._change(ConnectionState.DISCONNECTED, "disconnected")
         if supervisor is not None:
             # After ERROR, connect() goes on; after disconnect(), it begins anew.
-            self._conversation = Conversation(self._format)
+            self._account.forget()
         await self._hub.close(self._config.timeouts.close)
 
     def _change(self, state: ConnectionState, reason: str) -> None:
@@ -582,11 +495,12 @@ class Runtime(Generic[C]):
             fault="application",
         )
 
-    def _new_utterance(self) -> Utterance:
-        return Utterance(self._format, manual=self._options.turn_detection is None)
-
     async def _websocket(self, endpoint: Endpoint) -> Transport:
         from voicechatengine.session.aiohttp_transport import connect_websocket  # noqa: PLC0415 - aiohttp loads here
 
         timeouts = self._config.timeouts
         return await connect_websocket(endpoint, ping=timeouts.ping, close=timeouts.close)
+
+
+def _disconnected() -> ConnectionError:
+    return ConnectionError("disconnected", fault="application")
