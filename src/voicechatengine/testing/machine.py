@@ -28,7 +28,7 @@ from voicechatengine.testing.virtual import VirtualLoop
 T = TypeVar("T")
 
 SETTINGS: Final = settings(
-    max_examples=200,
+    max_examples=300,
     stateful_step_count=30,
     deadline=None,
     derandomize=True,
@@ -39,6 +39,8 @@ SETTINGS: Final = settings(
 )
 """What the machine runs with in this library's own gate: always the same examples, some seconds a provider."""
 
+INTERRUPT: Final = "interrupt"
+CALLS: Final = ("ask", INTERRUPT, "say")  # of which several are made at once
 REST_S: Final = 120.0  # after which nothing more can come
 STEP_S: Final = 60.0  # for one call
 
@@ -199,23 +201,44 @@ class _Machine(RuleBasedStateMachine):
 
         self._run(interrupt())
 
-    @rule()
-    def interrupts_at_once(self) -> None:
-        """Stops what runs, before what is on its way was heard."""
-        self._run(self._case.provider.interrupt())
-        self.model.asked_of = 0
+    @rule(calls=st.lists(st.sampled_from(CALLS), min_size=2, max_size=4))
+    def does_in_a_row(self, calls: list[str]) -> None:
+        """Several calls with no time between them, so that each meets what the one before has not finished."""
 
-    @rule()
-    def interrupts_and_asks(self) -> None:
-        """Both at once, with no turn of the event loop between them."""
+        async def in_a_row() -> None:
+            for call in calls:
+                await self._call(call)
 
-        async def both() -> None:
-            await asyncio.gather(
-                self._case.provider.interrupt(), self._case.provider.create_response(), return_exceptions=True
-            )
+        self._hurry(in_a_row(), calls)
 
-        self._run(both())
-        self.model.asked_of = 0
+    @rule(calls=st.lists(st.sampled_from(CALLS), min_size=2, max_size=4))
+    def does_at_once(self, calls: list[str]) -> None:
+        """Several calls at the same time."""
+
+        async def at_once() -> None:
+            await asyncio.gather(*map(self._call, calls))
+
+        self._hurry(at_once(), calls)
+
+    def _hurry(self, calls: Coroutine[Any, Any, None], names: list[str]) -> None:
+        if self._sends(calls):
+            self.model.asked_of = 0 if INTERRUPT in names else self.model.asked_of
+
+    async def _call(self, name: str) -> None:
+        provider = self._case.provider
+        if name == INTERRUPT:
+            await provider.interrupt()
+            if not self.model.connected:
+                raise ConnectionError(
+                    "there is no session", cure="this is the machine's own: a call as any other"
+                )
+        elif name == "ask":
+            await provider.create_response()
+        else:
+            self._texts += 1
+            text = f"Text {self._texts}."
+            await provider.send_text(text)
+            self.model.sent(text)
 
     @rule(share=st.sampled_from((0.0, 0.5, 1.0, 9.0)))
     def truncates(self, share: float) -> None:
