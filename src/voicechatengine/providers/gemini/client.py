@@ -15,7 +15,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
-from voicechatengine.events import ErrorInfo, VendorMessage
+from voicechatengine.events import AudioChunk, ErrorInfo, VendorMessage
 from voicechatengine.messages import AudioAppend, Command, MessageItem
 from voicechatengine.provider import Timeouts
 from voicechatengine.providers.gemini import decode, encode, objects, receiving, sending, wire
@@ -81,8 +81,10 @@ class GeminiClient:
             if found is None:
                 return out
             message = found
-        receiving.read(self._state, message, now, out)
-        self._due = self._state.next_due()
+        state = self._state
+        receiving.read(state, message, now, out)
+        if len(out) != 1 or out[0].__class__ is not AudioChunk or state.quiet_due is not None:
+            self._due = state.next_due()  # sound alone comes fifty times a second, and moves no deadline
         return out
 
     def closed(self, close: Close, now: float, /) -> Sequence[Output]:

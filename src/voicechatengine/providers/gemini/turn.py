@@ -35,7 +35,9 @@ class Reply(msgspec.Struct):
     id: str
     metadata: dict[str, str] | None = None
     item_id: str = ""
-    ms: float = 0.0
+    form: AudioFormat | None = None  # of its audio, and what chunks say of that
+    told: AudioFormat | None = None
+    size: int = 0  # bytes of it
     carry: bytes = b""
     cut: bool = False
     calls: set[str] = msgspec.field(default_factory=set[str])
@@ -90,10 +92,12 @@ class Turn:
             audio, reply.carry = audio[:-1], audio[-1:]
         if not audio:
             return
-        item_id = reply.item_id or self.item(reply, out)
-        reply.ms += form.duration_ms(len(audio))
-        told = None if form.same_sound(self._input) else form
-        out.append(AudioChunk(audio, told, reply.id, item_id))
+        if form is not reply.form:
+            before = 0.0 if reply.form is None else reply.form.duration_ms(reply.size)
+            reply.form, reply.size = form, form.size_of(before)
+            reply.told = None if form.same_sound(self._input) else form
+        reply.size += len(audio)
+        out.append(AudioChunk(audio, reply.told, reply.id, reply.item_id or self.item(reply, out)))
 
     def text(self, reply: Reply, text: str, *, spoken: bool, out: list[Event | Outgoing]) -> None:
         """More words."""
@@ -111,7 +115,8 @@ class Turn:
         reply = self.open
         if reply is not None and not reply.cut:
             reply.cut = True
-            out.append(Interrupted(reply.id, reply.item_id or None, reply.ms))
+            generated = 0.0 if reply.form is None else reply.form.duration_ms(reply.size)
+            out.append(Interrupted(reply.id, reply.item_id or None, generated))
 
     def end(self, out: list[Event | Outgoing], status: Status, reason: str | None = None) -> None:
         """The reply is over; one that was cut ends as interrupted, whatever else is said of it."""
