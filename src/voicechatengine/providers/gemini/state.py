@@ -10,6 +10,7 @@ from typing import Final, Literal, TypeAlias, TypeVar
 
 import msgspec
 
+from voicechatengine.audio.format import AudioFormat
 from voicechatengine.events import Event, InputTranscript, SpeechStarted, SpeechStopped, Usage
 from voicechatengine.messages import MessageItem, Options, ResponseCreate
 from voicechatengine.providers.gemini import encode, models, objects, resume, wire
@@ -77,22 +78,22 @@ class State:
     """The state of one connection."""
 
     def __init__(self, restore: Restore, ids: Ids, surface: Surface, patience: float) -> None:
-        self.restore = restore
-        self.ids = ids
-        self.surface = surface
-        self.patience = patience
+        self.restore: Restore = restore
+        self.ids: Ids = ids
+        self.surface: Surface = surface
+        self.patience: float = patience
         self.options: Options = restore.options
         self.model: str = restore.options.model or encode.MODEL
         self.traits: models.Traits = models.traits(self.model)
-        self.input = encode.audio_format(restore.options)
+        self.input: AudioFormat = encode.audio_format(restore.options)
         given = None if restore.reconnect else encode.first_handle(restore.options)
         memo = resume.read(restore.handle or given)
         if memo is not None and not self.traits.content_any_time and not _tellable(memo, restore):
             memo = None  # a session that begins anew can be told all of it
-        self.memo = memo
-        self.bookmark = resume.Bookmark(self.memo)
-        self.turn = Turn(ids, self.input)
-        self.session_id = ""
+        self.memo: resume.Memo | None = memo
+        self.bookmark: resume.Bookmark = resume.Bookmark(self.memo)
+        self.turn: Turn = Turn(ids, self.input)
+        self.session_id: str = ""
         self.calls: dict[str, Call] = {}
         self.names: dict[str, str] = {}  # of functions, by call: also of a history's
         self.pending: list[objects.Content] = []  # said, and not sent yet
@@ -101,19 +102,21 @@ class State:
         self.wanted: ResponseCreate | None = None
         self.answering: Literal["speech", "tools"] | None = None
         self.answer_due: float | None = None  # until when an answer to speech is believed in
-        self.absorb = False  # the reply to results has begun; the request for it may still come
+        self.absorb: bool = False  # the reply to results has begun; the request for it may still come
         self.mute_due: float | None = None  # the reply that begins until then was interrupted before it did
         self.cut_due: float | None = None  # the service interrupted a turn: until when it must have ended it
         self.quiet_due: float | None = None  # see QUIET_S
-        self.begun = False  # the model has said something, or the user: content is no beginning any more
-        self.streaming = False  # audio was sent
-        self.unanswered_audio = False  # since the last turn
-        self.activity = False  # push to talk: the user's turn is open
-        self.committed = False  # push to talk: the turn is over, and no reply was asked for
+        self.begun: bool = (
+            False  # the model has said something, or the user: content is no beginning any more
+        )
+        self.streaming: bool = False  # audio was sent
+        self.unanswered_audio: bool = False  # since the last turn
+        self.activity: bool = False  # push to talk: the user's turn is open
+        self.committed: bool = False  # push to talk: the turn is over, and no reply was asked for
         self.speech: Speech | None = None
-        self.hears = False  # the service tells when speech begins and ends
-        self.seeded = False  # a history was sent, and nothing has come since
-        self.leaving = False  # the service said that it will cut the connection
+        self.hears: bool = False  # the service tells when speech begins and ends
+        self.seeded: bool = False  # a history was sent, and nothing has come since
+        self.leaving: bool = False  # the service said that it will cut the connection
 
     # -- writing
 
