@@ -26,7 +26,7 @@ from voicechatengine.events import (
 )
 from voicechatengine.messages import Command, Options
 from voicechatengine.provider import Limits
-from voicechatengine.session.hub import CONTROL_WEIGHT, Hub
+from voicechatengine.session.hub import Hub
 
 
 class Outlet:
@@ -62,7 +62,7 @@ class Outlet:
         told = self._ledger.received(data)
         if event is not None and told is event.data and event.timestamp >= self._told:
             self._told = event.timestamp
-            self.hub.publish(event, len(told.audio) if isinstance(told, AudioChunk) else CONTROL_WEIGHT)
+            self.hub.publish(event)
         else:
             self.emit(told, None if event is None else event.timestamp)
         self.see(told)

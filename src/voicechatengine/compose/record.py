@@ -21,7 +21,7 @@ from voicechatengine.capabilities import Capabilities
 from voicechatengine.compose.failure import failure_of
 from voicechatengine.compose.tape import AnyLine, Call, Ended, Outcome, Session, Tape, heard, scrubbed
 from voicechatengine.errors import redact
-from voicechatengine.events import AudioChunk, ErrorInfo, ProviderEvent, SessionUpdated
+from voicechatengine.events import ErrorInfo, ProviderEvent, SessionUpdated
 from voicechatengine.messages import (
     AudioAppend,
     Command,
@@ -35,7 +35,7 @@ from voicechatengine.messages import (
     text_item,
 )
 from voicechatengine.provider import EventHandler, Provider, SessionOptions, session_options
-from voicechatengine.session.hub import CONTROL_WEIGHT, Hub
+from voicechatengine.session.hub import Hub
 
 log: Final = logging.getLogger("voicechatengine")
 
@@ -180,9 +180,8 @@ class Recorded:
             async for event in self._provider.events():
                 self._write(heard(event, self._tape.now()))
                 self._hub.name, self._hub.session_id = event.provider, event.session_id
-                data = event.data
-                self._hub.publish(event, len(data.audio) if isinstance(data, AudioChunk) else CONTROL_WEIGHT)
-                if isinstance(data, SessionUpdated):
+                self._hub.publish(event)
+                if isinstance(event.data, SessionUpdated):
                     self._describe()
         except Exception as error:
             log.exception("the recorded provider's events raised")

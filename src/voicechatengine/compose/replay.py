@@ -24,7 +24,6 @@ from voicechatengine.compose.failure import error_of
 from voicechatengine.compose.tape import Call, Ended, Heard, Outcome, Session, read
 from voicechatengine.errors import ConnectionError, MessageError, ProviderError
 from voicechatengine.events import (
-    AudioChunk,
     ConnectionState,
     ErrorInfo,
     ProviderEvent,
@@ -45,7 +44,7 @@ from voicechatengine.messages import (
 )
 from voicechatengine.provider import EventHandler, SessionOptions, session_options
 from voicechatengine.session.grammar import OF_A_RESPONSE, QUIET, Grammar
-from voicechatengine.session.hub import CONTROL_WEIGHT, Hub
+from voicechatengine.session.hub import Hub
 
 log: Final = logging.getLogger("voicechatengine")
 
@@ -281,7 +280,7 @@ class Replayed:
         if wrong is not None and self._leaving and type(data) in OF_A_RESPONSE:
             return True  # of a reply whose beginning nobody was told
         self._hub.name, self._hub.session_id = event.provider, event.session_id
-        self._hub.publish(event, len(data.audio) if isinstance(data, AudioChunk) else CONTROL_WEIGHT)
+        self._hub.publish(event)
         return True
 
     def _end_replies(self) -> None:

@@ -19,7 +19,7 @@ from voicechatengine.provider import EventHandler, Limits
 
 log: Final = logging.getLogger("voicechatengine")
 
-CONTROL_WEIGHT: Final = 256  # bytes that an event without audio counts for, when its size is not known
+CONTROL_WEIGHT: Final = 256  # bytes that an event without audio counts for
 
 
 class _Inbox:
@@ -180,7 +180,7 @@ class Hub:
         """Publishes a payload; `now` where the caller knows the time already."""
         if now is None:
             now = self._clock()
-        if data.__class__ is AudioChunk:  # fifty times a second: no call that can be spared
+        if type(data) is AudioChunk:  # fifty times a second: no call that can be spared
             event = ProviderEvent("audio_chunk", data, now, self.name, self.session_id)
             weight = len(data.audio)
             for inbox in self._inboxes:
@@ -190,8 +190,10 @@ class Hub:
             return
         self.publish(event_of(data, timestamp=now, provider=self.name, session_id=self.session_id))
 
-    def publish(self, event: ProviderEvent, weight: int = CONTROL_WEIGHT) -> None:
-        """Publishes an event; `weight` is its size in bytes for the bound on what is unread."""
+    def publish(self, event: ProviderEvent) -> None:
+        """Publishes an event as it is."""
+        data = event.data
+        weight = len(data.audio) if isinstance(data, AudioChunk) else CONTROL_WEIGHT
         for inbox in self._inboxes:
             inbox.put(event, weight)
         if self._handlers:

@@ -25,7 +25,7 @@ class Transport(Protocol):
         """
         ...
 
-    async def send(self, data: bytes, binary: bool, /) -> None:
+    def send(self, data: bytes, binary: bool, /) -> Awaitable[None]:
         """Sends one frame, then waits while the other side is slow. Raises the builtin `ConnectionError` (ours is one) if the
         connection is over.
 

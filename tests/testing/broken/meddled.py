@@ -12,7 +12,7 @@ from typing import Any
 from typing_extensions import Unpack
 
 from voicechatengine import AudioFormat, Capabilities, MessageType, ProviderEvent, SessionOptions
-from voicechatengine.events import AudioChunk, ConnectionState, Event, StateChanged
+from voicechatengine.events import ConnectionState, Event, StateChanged
 from voicechatengine.messages import (
     AudioAppend,
     Command,
@@ -58,7 +58,7 @@ class Meddled:
         return [event]
 
     def publish(self, event: ProviderEvent) -> None:
-        self.hub.publish(event, len(event.data.audio) if isinstance(event.data, AudioChunk) else 256)
+        self.hub.publish(event)
 
     def like(self, event: ProviderEvent, data: Event) -> ProviderEvent:
         """The event with another payload."""
