@@ -16,6 +16,7 @@ from voicechatengine.session.refusal import explain, of_status, refused
         ('{"error": "plain"}', (None, "plain")),
         ('{"detail": {"code": "voice_not_found", "message": "m"}}', ("voice_not_found", "m")),
         ('{"detail": "m", "code": 5}', ("5", "m")),
+        ('{"error": {"code": 401, "message": "m", "status": "UNAUTHENTICATED"}}', ("UNAUTHENTICATED", "m")),
         ('{"err_code": "INVALID_AUTH", "err_msg": "m"}', ("INVALID_AUTH", "m")),
         ('{"category": "INVALID_JSON", "message": "m"}', ("INVALID_JSON", "m")),
         ("[1]", (None, "[1]")),

@@ -79,7 +79,10 @@ def explain(body: str) -> tuple[str | None, str]:
         error = msgspec.convert(inner, dict[str, Any])
     except msgspec.ValidationError:
         return None, str(inner)[:300]
-    code = next((error[name] for name in _CODES if error.get(name)), None)
+    codes = [error[name] for name in _CODES if error.get(name)]
+    code = next(
+        (each for each in codes if isinstance(each, str)), next(iter(codes), None)
+    )  # a number is the status
     message = str(next((error[name] for name in _WORDS if error.get(name)), ""))
     return (str(code) if code is not None else None), message[:300]
 

@@ -460,6 +460,16 @@ def test_a_request_while_the_user_is_answered_is_met_by_that_answer():
     assert script.done().frames == []
 
 
+def test_a_model_that_waits_for_more_owes_no_reply():
+    script = Script()
+    script.activity("START")
+    script.activity("END")
+    assert script.content(waitingForInput=True).event == VendorMessage(
+        "serverContent", {"waitingForInput": True}
+    )
+    assert script.client.snapshot().reply_owed is None
+
+
 def test_speech_that_is_not_answered_lets_the_request_through():
     script = Script()
     script.activity("START")

@@ -353,6 +353,10 @@ def ended(state: State, content: wire.ServerContent, now: float, out: list[Outpu
     turn = state.turn
     if content.generation_complete and turn.open is None and state.asked is not None:
         state.reply(now, out)  # a reply of no words at all
+    if content.waiting_for_input:
+        out.append(VendorMessage("serverContent", {"waitingForInput": True}))
+        if state.answering == "speech":  # no answer: it expects the user to go on
+            state.answering = state.answer_due = None
     status = content.interaction_status
     if not (status == "IDLE" or (content.turn_complete and status != "IN_PROGRESS")):
         return
