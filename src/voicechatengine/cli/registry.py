@@ -72,7 +72,7 @@ def make(name: str, options: Mapping[str, Any], *, written: bool = False) -> Pro
         )
     if entry.local and "url" in options:
         raise UsageError(f"provider {name} has no server: leave --url out")
-    spoken = {} if written else entry.spoken
+    spoken: Mapping[str, Any] = {} if written else entry.spoken
     module = importlib.import_module(entry.module)
     config: ProviderConfig = getattr(module, entry.config)(**entry.preset, **spoken, **options)
     return cast("Provider", getattr(module, entry.provider)(config))

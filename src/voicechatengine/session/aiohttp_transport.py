@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
@@ -40,7 +40,7 @@ class _Socket(Protocol):
         """The next message: an `aiohttp.WSMessage`."""
         ...
 
-    def send_frame(self, message: bytes, opcode: WSMsgType) -> Coroutine[Any, Any, None]:
+    def send_frame(self, message: bytes, opcode: WSMsgType) -> Awaitable[None]:
         """Writes a frame, and waits where the other side is slow."""
         ...
 
@@ -78,7 +78,7 @@ class WebSocketTransport:
             else:  # closed by us, or lost without a closing handshake
                 return Close(self._socket.close_code or 1006, "connection lost")
 
-    def send(self, data: bytes, binary: bool, /) -> Coroutine[Any, Any, None]:
+    def send(self, data: bytes, binary: bool, /) -> Awaitable[None]:
         """See `Transport.send`. aiohttp's own coroutine, and its error is a `ConnectionResetError`: a coroutine around it would
         be a tenth of the cost of a chunk.
         """

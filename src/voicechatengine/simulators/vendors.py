@@ -264,7 +264,11 @@ def _deepgram() -> Vendor:
 
 
 def _gemini() -> Vendor:
-    from voicechatengine.providers.gemini import server, server_handshake  # noqa: PLC0415 - only when asked for
+    from voicechatengine.providers.gemini import (  # noqa: PLC0415 - only when asked for
+        server,
+        server_handshake,
+        server_input,
+    )
     from voicechatengine.providers.gemini.server_sessions import Sessions  # noqa: PLC0415 - likewise
 
     sessions = Sessions()
@@ -274,7 +278,7 @@ def _gemini() -> Vendor:
         return server.GeminiServer(
             ids,
             sessions=sessions,
-            audio=server.HEARD if sets_formats else provider.get_audio_format(),
+            audio=server_input.HEARD if sets_formats else provider.get_audio_format(),
             sets_formats=sets_formats,
             vertex=server_handshake.on_vertex(handshake),
             detects_turns=bool(provider.get_capabilities().get("turn_detection")),

@@ -34,7 +34,7 @@ from voicechatengine.session.dialect import Close, Frame, Restore
 from voicechatengine.session.handshake import Handshake, Refusal
 
 ASKED = Handshake("/v1/messages")
-GOOD: dict[str, Any] = {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}
+GOOD: dict[str, Any] = {"model": "claude-m", "max_tokens": 9, "messages": [{"role": "user", "content": "Hi"}]}
 HEADERS = {"x-api-key": "k", "anthropic-version": "2026-10-21"}
 USE = {"type": "tool_use", "id": "t1", "name": "f", "input": {"a": 1}}
 RESULT = {"type": "tool_result", "tool_use_id": "t1", "content": [{"type": "text", "text": "out"}]}
@@ -92,7 +92,7 @@ def test_a_key_is_taken_from_either_header():
         (b"{", "The request body is not valid JSON."),
         (b"[]", "body: Expected `object`, got `array`"),
         (b"{}", "model: Field required"),
-        (b'{"model": "m"}', "max_tokens: Field required"),
+        (b'{"model": "claude-m"}', "max_tokens: Field required"),
         (body(temperature=1), "temperature: this parameter was removed in 2026-10-21"),
         (body(sparkle=1), "sparkle: Extra inputs are not permitted"),
         (body(max_tokens=0), "max_tokens: Input should be greater than or equal to 1"),

@@ -27,6 +27,7 @@ from voicechatengine.providers.anthropic.wire import (
 )
 from voicechatengine.session.handshake import Handshake, Refusal
 
+MODELS: Final = "claude-"  # how the names of the service's models begin
 VERSIONS: Final = (VERSION, "2023-06-01")
 KNOWN: Final = frozenset(
     {
@@ -92,6 +93,8 @@ def accept(_handshake: Handshake, body: bytes) -> Refusal | str:
         request = read(body)
     except Unfit as error:
         return refusal("invalid_request_error", str(error))
+    if not request.model.startswith(MODELS):
+        return refusal("not_found_error", f"model: {request.model}")
     return "text/event-stream" if request.stream else "application/json"
 
 

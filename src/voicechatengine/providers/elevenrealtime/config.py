@@ -9,7 +9,7 @@ forms are sent.
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.provider import ProviderConfig
@@ -43,7 +43,7 @@ def _with_rate(said: Fields) -> Fields:
 
 
 def _heard(said: Any) -> Any:
-    return {"model": _USUAL, **said} if isinstance(said, dict) else said
+    return {"model": _USUAL} | cast("Fields", said) if isinstance(said, dict) else said
 
 
 _WORDS: Final = ("audio", "input", "transcription")

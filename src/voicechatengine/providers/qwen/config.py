@@ -8,7 +8,7 @@ https://www.alibabacloud.com/help/en/document_detail/2922855.html (server events
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.errors import MessageError
@@ -36,7 +36,10 @@ def _transcription(wanted: Fields | None) -> Any:
 
 def _heard(said: Any) -> Any:
     """The usual model again, where transcription is on."""
-    return {**said, "model": said.get("model") or _USUAL} if isinstance(said, dict) else said
+    if not isinstance(said, dict):
+        return said
+    fields = cast("Fields", said)
+    return fields | {"model": fields.get("model") or _USUAL}
 
 
 def _tools(wanted: list[Fields]) -> list[Fields]:

@@ -67,7 +67,7 @@ class RealtimeClient:
 
     def receive(self, frame: bytes | str, now: float, /) -> Sequence[Output]:
         """See `Dialect.receive`."""
-        if frame.__class__ is bytes and frame.startswith(wire.SOUNDS):
+        if isinstance(frame, bytes) and frame.startswith(wire.SOUNDS):
             try:
                 sound = wire.decode_sound(frame)
             except (msgspec.DecodeError, ValueError):

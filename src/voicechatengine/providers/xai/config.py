@@ -7,7 +7,7 @@ the service writes as in recorded sessions of 2026-07; an hour as the limit of a
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, cast
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.provider import ProviderConfig
@@ -33,7 +33,10 @@ def _turns(wanted: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def _no_turns(said: Any) -> Any:
-    return None if not isinstance(said, dict) or said.get("type") is None else said
+    if not isinstance(said, dict):
+        return None
+    fields = cast("Fields", said)
+    return None if fields.get("type") is None else fields
 
 
 def _terms(prompt: str | None) -> list[str]:
