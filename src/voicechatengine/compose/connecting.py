@@ -90,7 +90,9 @@ def _adopt(session: Session, line: Line, said: Sequence[tuple[Provider, Exceptio
     ledger.by_itself(_by_itself(line.provider.get_capabilities()))
     session.use(line)
     session.lines = 1
-    if not said:
+    if said:
+        session.outlet.hub.name = line.name
+    else:
         ledger.change_format(line.provider.get_audio_format())
         line.set_format(ledger.form)
     line.ready = True

@@ -55,7 +55,7 @@ class Line:
         self.ready = False  # what is said goes straight to the provider
         self.left = False  # another provider is in use
         self.failed: str | None = None  # why it can not be used (any more)
-        self.name = ""
+        self.name: str = name_of(provider)  # until it tells its own
         self.session_id: str | None = None
         self.begun = False  # it has told of its first session
         self.applied: Options = Options()
@@ -241,7 +241,7 @@ def _without(options: Options, error: MessageError, missing: list[str]) -> Optio
 
 
 def name_of(provider: Provider) -> str:
-    """What to call a provider in a text for people."""
+    """What to call a provider for people, where it has not told its own name: the contract has none before the first event."""
     return type(provider).__name__
 
 

@@ -108,7 +108,7 @@ class Moving:
         if outage.reply is not None and session.held.asks_for_reply:
             session.repeats.pop()  # the application has asked again itself
         missing = tuple(dict.fromkeys((*line.missing, *untold, *outage.missing)))
-        outlet.hub.name, outlet.hub.session_id = line.name or outlet.hub.name, line.session_id
+        outlet.hub.name, outlet.hub.session_id = line.name, line.session_id
         outlet.become(_S.CONNECTED, reason)
         updated = SessionUpdated(line.session_id or "", applied=line.applied)
         outlet.emit(outlet.session_event(line, updated))

@@ -30,16 +30,17 @@ from voicechatengine.session.hub import Hub
 
 
 class Outlet:
-    """The outward side. `watch` sees every command that is sent and every event that is told."""
+    """The outward side. `name` is the provider's, until it tells its own; `watch` sees every command that is sent and every event that is told."""
 
     def __init__(
         self,
+        name: str,
         ledger: Ledger,
         clock: Callable[[], float],
         limits: Limits | None,
         watch: Callable[[Command | Event], None] | None,
     ) -> None:
-        self.hub: Hub = Hub("relay", clock, limits)
+        self.hub: Hub = Hub(name, clock, limits)
         self.state: ConnectionState = ConnectionState.DISCONNECTED
         self.changed: asyncio.Event = asyncio.Event()  # something happened that somebody may wait for
         self._ledger = ledger

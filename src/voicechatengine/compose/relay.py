@@ -19,6 +19,7 @@ from voicechatengine.capabilities import Capabilities
 from voicechatengine.compose.connecting import connect_first, disconnect
 from voicechatengine.compose.delivery import Delivery
 from voicechatengine.compose.ledger import Ledger
+from voicechatengine.compose.line import name_of
 from voicechatengine.compose.moving import Moving
 from voicechatengine.compose.outlet import Outlet
 from voicechatengine.compose.session import Session
@@ -59,7 +60,7 @@ class Relay:
         limits: Limits | None = None,
     ) -> None:
         ledger = Ledger(provider.get_audio_format())
-        self._outlet = Outlet(ledger, clock or loop_clock(), limits, watch)
+        self._outlet = Outlet(name_of(provider), ledger, clock or loop_clock(), limits, watch)
         self._session = Session(provider, ledger, self._outlet, on_lost)
         self._delivery = Delivery(self._session)
         self._moving = Moving(self._session, self._delivery)
