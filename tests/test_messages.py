@@ -21,6 +21,7 @@ from voicechatengine.messages import (
     AudioAppend,
     AudioPart,
     Command,
+    Image,
     ImagePart,
     ItemCreate,
     ItemTruncate,
@@ -38,6 +39,9 @@ from voicechatengine.messages import (
     TurnDetection,
     command,
     convert,
+    image_item,
+    result_item,
+    text_item,
 )
 
 
@@ -134,6 +138,17 @@ def test_the_text_of_an_item_is_its_words_written_or_spoken():
         TextPart("c", spoken=True),
     )
     assert MessageItem("user", content).text == "a b c"
+
+
+def test_text_a_picture_and_a_result_are_items_with_all_that_was_said_of_them():
+    assert text_item("Hello", "system") == ItemCreate(MessageItem("system", (TextPart("Hello"),)))
+    part = ImagePart(b"jpeg", "image/jpeg", "low")
+    assert image_item(Image(b"jpeg", "image/jpeg", "low"), "it") == ItemCreate(
+        MessageItem("user", (part,), id="it")
+    )
+    assert result_item(ToolResult("call", "none", is_error=True)) == ToolResultItem(
+        "call", "none", is_error=True
+    )
 
 
 # ------------------------------------------------------------------ the table of commands
