@@ -686,6 +686,31 @@ async def test_a_turn_that_was_ended_and_not_confirmed_is_ended_again():
     ]
 
 
+async def test_what_is_owed_is_told_to_a_third_provider_where_the_second_was_too_slow_to_be_told():
+    """Audio and the reply to it, once each."""
+    first, slow, third = (
+        mock("a", latency={"activity_end": 5.0}),
+        mock("b", latency={"audio_append": 60.0}),
+        mock("c"),
+    )
+    relay = Relay(first)
+    async with Listener(relay) as heard:
+        await relay.connect()
+        await speak(relay, marked(1, 1001))
+        ending = asyncio.create_task(relay.send_message(MessageType.ACTIVITY_END, {}))
+        await asyncio.sleep(1)
+        moving = asyncio.create_task(relay.move_to(slow, at="now"))
+        await asyncio.sleep(1)
+        await relay.move_to(third, at="now")
+        await asyncio.gather(moving, ending)
+        await heard.next(ResponseCompleted, 0)
+    assert marks(given(third)) == list(range(1, 1001))
+    assert [kind for kind in sent(third) if kind.startswith(("audio_c", "resp"))] == [
+        "audio_commit",
+        "response_create",
+    ]
+
+
 async def test_what_was_on_its_way_when_the_move_came_is_told_to_the_next():
     """A command that history does not hold is sent again; one that it holds is not."""
     first = mock("a", latency={"session_update": 5.0, "item_create": 5.0, "response_create": 5.0})
