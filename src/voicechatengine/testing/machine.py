@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
-from collections.abc import AsyncIterator, Awaitable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 import hypothesis.strategies as st
@@ -28,7 +28,7 @@ from voicechatengine.testing.virtual import VirtualLoop
 T = TypeVar("T")
 
 SETTINGS: Final = settings(
-    max_examples=300,
+    max_examples=400,
     stateful_step_count=30,
     deadline=None,
     derandomize=True,
@@ -47,11 +47,13 @@ STEP_S: Final = 60.0  # for one call
 
 @dataclasses.dataclass
 class Reader:
-    """A subscription of the user's: its session, and the place in it up to which it was read."""
+    """A subscription of the user's, and what one that began with it has heard by now. `read` is how much of that was read."""
 
     stream: AsyncIterator[ProviderEvent]
     session: int
     place: int
+    heard: list[ProviderEvent]
+    read: int = 0
 
 
 def provider_machine(factory: Factory) -> type[RuleBasedStateMachine]:
@@ -80,7 +82,7 @@ class _Machine(RuleBasedStateMachine):
         self._runner = asyncio.Runner(loop_factory=VirtualLoop)
         self._stack = contextlib.AsyncExitStack()
         self._case: Case = self._run(self._stack.enter_async_context(self.subject.fresh().open()))
-        self._hearer: asyncio.Task[None] | None = None
+        self._hearers: list[asyncio.Task[None]] = []
 
     # -- running
 
@@ -91,9 +93,11 @@ class _Machine(RuleBasedStateMachine):
 
         return self._runner.run(limited())
 
-    async def _hear(self, stream: AsyncIterator[ProviderEvent]) -> None:
+    async def _hear(
+        self, stream: AsyncIterator[ProviderEvent], take: Callable[[ProviderEvent], None]
+    ) -> None:
         async for event in stream:
-            self.model.told(event)
+            take(event)
 
     def _must(self, holds: object, told: str) -> None:
         assert holds, f"{told}\n\nwhat was said (seconds, → call, ✗ error):\n{self._case.exchange}"
@@ -117,7 +121,8 @@ class _Machine(RuleBasedStateMachine):
             if begun:
                 self._session += 1
                 stream = self._case.provider.events()
-                self._hearer = asyncio.create_task(self._hear(stream), name="the machine's listener")
+                hearing = self._hear(stream, self.model.told)
+                self._hearers = [asyncio.create_task(hearing, name="the machine's listener")]
 
         self._run(connect())
 
@@ -127,14 +132,13 @@ class _Machine(RuleBasedStateMachine):
 
         async def disconnect() -> None:
             await self._case.provider.disconnect()
-            if self._hearer is not None:
-                async with asyncio.timeout(STEP_S):
-                    await self._hearer
+            async with asyncio.timeout(STEP_S):
+                await asyncio.gather(*self._hearers)
 
         self._run(disconnect())
         self._hold(self.model.wrong_at_rest())
         self.model.closed()
-        self._hearer = None
+        self._hearers = []
         self._turns = len(self._vendor())
 
     # -- saying
@@ -174,12 +178,13 @@ class _Machine(RuleBasedStateMachine):
             self._sends(
                 self._case.provider.send_audio(self._case.speech(ms, 0) if loud else form.silence(ms))
             )
+            self.model.spoken()
 
     @rule()
     def asks(self) -> None:
         """Asks for a reply."""
         if self._sends(self._case.provider.create_response()):
-            self.model.asked_of = len(self.model.texts)
+            self.model.asked()
 
     @rule(reply=strategies.replies())
     def scripts(self, reply: Any) -> None:
@@ -221,8 +226,8 @@ class _Machine(RuleBasedStateMachine):
         self._hurry(at_once(), calls)
 
     def _hurry(self, calls: Coroutine[Any, Any, None], names: list[str]) -> None:
-        if self._sends(calls):
-            self.model.asked_of = 0 if INTERRUPT in names else self.model.asked_of
+        if self._sends(calls) and INTERRUPT in names:
+            self.model.interrupted(())
 
     async def _call(self, name: str) -> None:
         provider = self._case.provider
@@ -294,8 +299,11 @@ class _Machine(RuleBasedStateMachine):
         """One more reader."""
 
         async def subscribe() -> Reader:
-            await self._caught_up()
-            return Reader(self._case.provider.events(), self._session, len(self.model.events))
+            place = len(self.model.events)  # the machine may hear more of what was told before, but not less
+            stream, twin = self._case.provider.events(), self._case.provider.events()
+            heard: list[ProviderEvent] = []
+            self._hearers.append(asyncio.create_task(self._hear(twin, heard.append), name="a reader's twin"))
+            return Reader(stream, self._session, place, heard)
 
         return self._run(subscribe())
 
@@ -307,7 +315,7 @@ class _Machine(RuleBasedStateMachine):
 
         async def read() -> tuple[list[ProviderEvent], list[ProviderEvent]]:
             await self._caught_up()
-            wanted = self.model.events[reader.place :]
+            wanted = reader.heard[reader.read :]
             came: list[ProviderEvent] = []
             with contextlib.suppress(TimeoutError, StopAsyncIteration):
                 for _ in wanted:
@@ -317,7 +325,14 @@ class _Machine(RuleBasedStateMachine):
 
         came, wanted = self._run(read())
         self._must(came == wanted, f"a reader got {_types(came)}, and {_types(wanted)} was told")
-        reader.place += len(wanted)
+        reader.read += len(wanted)
+        self._must(self._is_a_run(reader), f"a reader got {_types(reader.heard)}, which is not what was told")
+
+    def _is_a_run(self, reader: Reader) -> bool:
+        """Whether what a reader heard is all that was told from some moment on."""
+        told, heard = self.model.events[reader.place :], reader.heard
+        start = next((n for n, event in enumerate(told) if heard and event == heard[0]), 0)
+        return all(one == other for one, other in zip(told[start:], heard, strict=False))
 
     async def _caught_up(self) -> None:
         """The machine's own listener has heard what was told."""

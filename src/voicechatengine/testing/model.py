@@ -21,6 +21,7 @@ class Model:
         self.perhaps: set[str] = set()  # texts whose sending was cancelled
         self.stopped: dict[str, int] = {}  # replies that interrupt() has stopped: where they may say no more
         self.asked_of: int = 0  # texts that were sent before the last request
+        self._heard = False
         self._grammar = Grammar()
         self._problem: str | None = None
 
@@ -35,7 +36,7 @@ class Model:
         self.connected = False
         self.events, self.stopped = [], {}
         self.texts, self.asked_of = [], 0
-        self.perhaps = set()
+        self.perhaps, self._heard = set(), False
         self._grammar = Grammar()
 
     def sent(self, text: str) -> None:
@@ -45,6 +46,14 @@ class Model:
     def cancelled(self, text: str) -> None:
         """send_text() was cancelled: it has sent the text, or not."""
         self.perhaps.add(text)
+
+    def asked(self) -> None:
+        """create_response() returned."""
+        self.asked_of = 0 if self._heard else len(self.texts)
+
+    def spoken(self) -> None:
+        """Audio was sent. The user's turn is the vendor's to find, and what it interrupts may never be answered."""
+        self._heard, self.asked_of = True, 0
 
     def interrupted(self, running: Sequence[str]) -> None:
         """interrupt() returned: of what ran when it was called, no more is told; what was asked for may not be made."""
