@@ -103,6 +103,20 @@ def test_a_request_while_a_reply_runs_waits_for_its_end():
     assert script.done().frame == {"realtimeInput": {"text": "Wait"}}
 
 
+def test_what_waits_for_a_request_is_bounded():
+    script = Script()
+    for _ in range(255):
+        assert script.does(said("x")).frames == []
+    (content,) = (frame["clientContent"] for frame in script.does(said("x")).frames)
+    assert (len(content["turns"]), content["turnComplete"]) == (256, False)
+    script.asks().words("Hm")
+    for _ in range(256):
+        script.does(said("x"))
+    with pytest.raises(MessageError) as refused:
+        script.does(said("x"))
+    assert refused.value.field == "item"
+
+
 def test_a_second_request_for_the_same_reply_is_none():
     script = Script()
     script.asks()

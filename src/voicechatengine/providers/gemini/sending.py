@@ -106,8 +106,6 @@ def create_item(state: State, command: ItemCreate, _now: float, out: list[Output
     if isinstance(item, ToolResultItem) and item.call_id in state.calls:
         result(state, ToolResult(item.call_id, item.output, item.is_error), _now, out, item.id)
         return
-    if isinstance(item, ToolCallItem):
-        state.names[item.call_id] = item.name
     content = encode.content(item, state.input, state.names)
     role = item.role if isinstance(item, MessageItem) else "user"
     if role == "system" and not state.surface.vertex:
@@ -122,6 +120,9 @@ def create_item(state: State, command: ItemCreate, _now: float, out: list[Output
             field="role",
             cure="add other items before the first turn, as the history of SESSION_CREATE",
         )
+    state.check_room()
+    if isinstance(item, ToolCallItem):
+        state.names[item.call_id] = item.name
     place(state, item, item.id or state.ids("item"))
     state.hold(content, out)
 
@@ -180,6 +181,7 @@ def _late_result(state: State, command: ToolResult, item_id: str | None, out: li
 def image(state: State, command: Image, _now: float, out: list[Output]) -> None:
     """Shows a picture: while audio flows as a frame of video, at once; else with the next request."""
     blob = encode.picture(command)
+    state.check_room()
     place(state, MessageItem("user", ()), state.ids("item"))
     if state.streaming:
         state.realtime(wire.RealtimeInput(video=blob), out)

@@ -11,6 +11,7 @@ from typing import Final, Literal, TypeAlias, TypeVar
 import msgspec
 
 from voicechatengine.audio.format import AudioFormat
+from voicechatengine.errors import MessageError
 from voicechatengine.events import Event, InputTranscript, SpeechStarted, SpeechStopped, Usage
 from voicechatengine.messages import MessageItem, Options, ResponseCreate
 from voicechatengine.providers.gemini import encode, models, objects, resume, wire
@@ -159,8 +160,17 @@ class State:
         """Keeps a turn until a reply is asked for, or the user speaks: sent alone, it would interrupt what is said."""
         self.pending.append(content)
         self.absorb = False
-        if len(self.pending) > PENDING and self.takes_content and not self.busy:
+        if len(self.pending) >= PENDING and self.takes_content and not self.busy:
             self.flush(out)
+
+    def check_room(self) -> None:
+        """Raises `MessageError` where too much waits to be sent."""
+        if len(self.pending) >= PENDING:
+            raise MessageError(
+                f"{PENDING} items wait for a request",
+                field="item",
+                cure="ask for a reply: what is written is sent with the request",
+            )
 
     def flush(self, out: list[Output]) -> None:
         """Sends what waits, asking for nothing."""

@@ -6,7 +6,8 @@ cannot be told from the next one's by a name: it is what comes before the servic
 
 from __future__ import annotations
 
-from typing import Literal
+from collections import deque
+from typing import Final, Literal
 
 import msgspec
 
@@ -26,6 +27,7 @@ from voicechatengine.messages import Role
 from voicechatengine.providers.gemini.decode import Status
 from voicechatengine.session.dialect import Ids, Outgoing
 
+UNTOLD: Final = 1024  # places that are told with the next reply; older ones are left out
 Kind = Literal["message", "speech", "tool_call", "tool_result"]
 
 
@@ -56,7 +58,7 @@ class Turn:
         self.last_item: str | None = None  # the last item of the conversation
         self._ids = ids
         self._input = input_format
-        self._untold: list[ItemAdded] = []
+        self._untold: deque[ItemAdded] = deque(maxlen=UNTOLD)
 
     def note(self, item_id: str, role: Role, kind: Kind) -> None:
         """An item that we sent stands at the end. That is told with what the service says next: not before it is sent."""
