@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
+
+import pybase64
 import pytest
 from realtime_script import MANUAL, MS, VAD, Script
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.errors import AudioError, MessageError
 from voicechatengine.events import (
+    AudioChunk,
     InputTranscript,
     ItemAdded,
     ResponseStarted,
@@ -180,3 +184,52 @@ def test_a_commit_that_was_refused_is_not_waited_for():
     assert s.refuses("input_audio_buffer_commit_empty", commit["event_id"]).event.command == "audio_commit"
     s.says("input_audio_buffer.committed", item_id="u1")
     assert s.client.snapshot().reply_owed == ResponseCreate(), "the service's own commit, which it answers"
+
+
+LONG = 200  # ms: a frame that is not read by a JSON reader alone
+
+
+@pytest.mark.parametrize("ms", [1, 20, 60, 64, 65, 100, LONG])
+@pytest.mark.parametrize("kind", ["response.output_audio.delta", "response.audio.delta"])
+@pytest.mark.parametrize("separators", [(",", ":"), (", ", ": ")])
+def test_sound_is_the_same_however_long_and_however_written(ms: int, kind: str, separators: tuple[str, str]):
+    sound = bytes(range(256)) * (48 * ms // 256 + 1)
+    delta = pybase64.b64encode(sound[: 48 * ms]).decode()
+    s = Script().begins()
+    for fields in (
+        {"type": kind, "event_id": "e", "response_id": "r1", "item_id": "i1", "delta": delta},
+        {
+            "event_id": "e",
+            "type": kind,
+            "delta": delta,
+            "item_id": "i1",
+            "response_id": "r1",
+            "obfuscation": "x",
+        },
+    ):
+        s.raw(json.dumps(fields, separators=separators).encode())
+        assert s.event == AudioChunk(sound[: 48 * ms], None, "r1", "i1")
+
+
+def test_a_slash_may_be_escaped_and_another_delta_is_none():
+    s = Script().begins()
+    sound = b"\xff" * 48 * LONG
+    delta = pybase64.b64encode(sound).decode().replace("/", "\\/")
+    s.raw(
+        f'{{"type":"response.output_audio.delta","response_id":"r1","item_id":"i1","delta":"{delta}"}}'.encode()
+    )
+    assert s.event == AudioChunk(sound, None, "r1", "i1")
+    inner = f'{{"delta":"{delta}"}}'
+    s.raw(
+        f'{{"type":"response.output_audio.delta","response_id":"r1","item_id":"i1","extra":{inner}}}'.encode()
+    )
+    assert s.events == []
+
+
+@pytest.mark.parametrize("delta", ["AAA", "!", "AAAA" * 2000 + "!", "AAAA" * 2000 + "A"])
+def test_what_is_no_base64_is_told(delta: str):
+    s = Script().begins()
+    s.raw(
+        f'{{"type":"response.output_audio.delta","response_id":"r1","item_id":"i1","delta":"{delta}"}}'.encode()
+    )
+    assert s.event.code == "invalid_audio"

@@ -69,11 +69,11 @@ class RealtimeClient:
         """See `Dialect.receive`."""
         if isinstance(frame, bytes) and frame.startswith(wire.SOUNDS):
             try:
-                sound = wire.decode_sound(frame)
-            except (msgspec.DecodeError, ValueError):
-                pass  # what is wrong with it is said below
+                head, audio = wire.decode_sound(frame)
+            except ValueError:
+                pass  # it is looked at whole below
             else:
-                return receiving.sound(self._state, sound, now)
+                return receiving.sound(self._state, head.response_id, head.item_id, audio, now)
         try:
             message = wire.decode_server(frame)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:

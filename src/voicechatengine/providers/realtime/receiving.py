@@ -181,27 +181,27 @@ def began(state: State, message: wire.ResponseCreated, now: float, out: list[Out
 
 def audio(state: State, message: wire.AudioDelta, now: float, out: list[Output]) -> None:
     """More sound."""
-    out += sound(state, message, now)
-
-
-def sound(state: State, message: wire.AudioDelta | wire.Sound, now: float) -> Sequence[Output]:
-    """More sound. The fast way: one look for the response, one decoding, one event; it moves no deadline."""
-    replies = state.replies
-    reply = replies.open.get(message.response_id)
-    out: list[Output] = []
-    if reply is None or reply.cut:
-        reply = state.reply(message.response_id, now, out)
-        if reply is None:
-            return out
     try:
-        # Strict, which is the fast way too: the lenient one looks at each character.
-        audio = b64decode(message.delta, None, True)
+        decoded = b64decode(message.delta, None, True)
     except ValueError as error:
         out.append(ErrorInfo("invalid_audio", f"the server sent audio that is no base64: {error}"))
-        return out
-    chunk = replies.audio(reply, message.item_id, audio)
-    if chunk is not None:
-        out.append(chunk)
+        return
+    out += sound(state, message.response_id, message.item_id, decoded, now)
+
+
+def sound(state: State, response_id: str, item_id: str, audio: bytes, now: float) -> Sequence[Output]:
+    """More sound. The fast way: one look for the response, one event; it moves no deadline."""
+    replies = state.replies
+    reply = replies.open.get(response_id)
+    if reply is not None and not reply.cut:
+        chunk = replies.audio(reply, item_id, audio)
+        return () if chunk is None else (chunk,)
+    out: list[Output] = []
+    reply = state.reply(response_id, now, out)
+    if reply is not None:
+        chunk = replies.audio(reply, item_id, audio)
+        if chunk is not None:
+            out.append(chunk)
     return out
 
 
