@@ -31,9 +31,9 @@ class _Inbox:
         self._hub = hub
         self._most_bytes, self._most_events = hub.limits.received_bytes, hub.limits.received_events
         self.queue: deque[tuple[ProviderEvent, int]] = deque()
-        self.size = 0
+        self.size: int = 0
         self._dropped = (0, 0)  # events and bytes since the reader was last told
-        self.loss = ""
+        self.loss: str = ""
 
     def put(self, event: ProviderEvent, weight: int) -> None:
         """Adds an event of that many bytes, and wakes the reader."""
