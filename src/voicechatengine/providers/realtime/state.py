@@ -47,7 +47,7 @@ class State:
         """Takes over the formats of the options."""
         options = self.options
         self.input = options.input_audio_format or self.differences.input
-        self.block = self.input.block_bytes
+        self.block: int = self.input.block_bytes
         output = options.output_audio_format or self.differences.output
         self.replies.set_format(output, None if output.same_sound(self.input) else output)
 
