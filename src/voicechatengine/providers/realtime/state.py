@@ -38,7 +38,7 @@ class State:
         self.expires_at: float | None = None
         self.expiry_told = False
         self.input: AudioFormat = differences.input
-        self.block = 0  # bytes of one sample of the input
+        self.block: int = 0  # bytes of one sample of the input
         self.buffered = 0  # bytes of audio sent and not committed
         self.commits = 0  # commits of ours that are not confirmed
         self.set_formats()
@@ -47,7 +47,7 @@ class State:
         """Takes over the formats of the options."""
         options = self.options
         self.input = options.input_audio_format or self.differences.input
-        self.block: int = self.input.block_bytes
+        self.block = self.input.block_bytes
         output = options.output_audio_format or self.differences.output
         self.replies.set_format(output, None if output.same_sound(self.input) else output)
 
