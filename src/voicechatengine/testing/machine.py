@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from typing import Any, Final, TypeVar
 
@@ -18,7 +19,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 
 from voicechatengine.errors import ConnectionError, MessageError
 from voicechatengine.events import Interrupted, ProviderEvent
-from voicechatengine.messages import MessageType
+from voicechatengine.messages import MessageItem, MessageType
 from voicechatengine.testing import strategies
 from voicechatengine.testing.laws.subject import Case, Factory, Subject
 from voicechatengine.testing.laws.table import NotApplicable
@@ -41,6 +42,7 @@ SETTINGS: Final = settings(
 
 INTERRUPT: Final = "interrupt"
 CALLS: Final = ("ask", INTERRUPT, "say")  # of which several are made at once
+TEXT: Final = r"Text \d+\."  # what the machine says, each time with the next number
 REST_S: Final = 120.0  # after which nothing more can come
 STEP_S: Final = 60.0  # for one call
 
@@ -139,7 +141,7 @@ class _Machine(RuleBasedStateMachine):
         self._hold(self.model.wrong_at_rest())
         self.model.closed()
         self._hearers = []
-        self._turns = len(self._vendor())
+        self._turns = len(self._case.far.turns()) if self._case.has_far else 0
 
     # -- saying
 
@@ -289,7 +291,7 @@ class _Machine(RuleBasedStateMachine):
         self._run(asyncio.sleep(REST_S))
         self._hold(self.model.wrong_at_rest())
         if self._case.has_far:
-            self._hold(self.model.wrong_at_the_vendor(self._vendor()[self._turns :]))
+            self._hold(self.model.wrong_at_the_vendor(self._vendor()))
 
     # -- reading
 
@@ -377,8 +379,14 @@ class _Machine(RuleBasedStateMachine):
         self._must(found is None, str(found))
 
     def _vendor(self) -> list[str]:
-        """The texts that the vendor was told, turn by turn."""
-        return [text for turn in self._case.far.turns() for text in turn.texts] if self._case.has_far else []
+        """The machine's texts in this session's conversation, as the vendor knew it when it was last asked for a reply.
+
+        A vendor may well have several of them in one message, or be told the whole conversation with each request.
+        """
+        turns = self._case.far.turns()[self._turns :] if self._case.has_far else ()
+        known = turns[-1].history if turns else ()
+        said = [item.text for item in known if isinstance(item, MessageItem) and item.role == "user"]
+        return re.findall(TEXT, "\n".join(said))
 
 
 def _types(events: list[ProviderEvent]) -> list[str]:
