@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from typing import Any, Final, cast
 
 import msgspec
+from pybase64 import b64decode
 
 from voicechatengine.events import ErrorInfo, SessionExpiring, VendorMessage
 from voicechatengine.messages import AudioAppend, Command
@@ -69,11 +70,19 @@ class RealtimeClient:
         """See `Dialect.receive`."""
         if isinstance(frame, bytes) and frame.startswith(wire.SOUNDS):
             try:
-                head, audio = wire.decode_sound(frame)
+                if len(frame) < wire.SHORT:
+                    head = wire.decode_sound(frame)
+                    audio = b64decode(head.delta or "", None, True)
+                else:
+                    head, audio = wire.cut_sound(frame)
             except ValueError:
                 pass  # it is looked at whole below
             else:
                 return receiving.sound(self._state, head.response_id, head.item_id, audio, now)
+        return self._whole(frame, now)
+
+    def _whole(self, frame: bytes | str, now: float) -> Sequence[Output]:
+        """Any message."""
         try:
             message = wire.decode_server(frame)
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
