@@ -33,7 +33,7 @@ G711_RATES: Final = (8_000, 16_000)
 LANGUAGES: Final = ("flux-general-multi",)
 """Models that take language hints."""
 
-THRESHOLDS: Final = {
+THRESHOLDS: Final[dict[str, tuple[float, float]]] = {
     "eot_threshold": (0.5, 1.0),
     "eager_eot_threshold": (0.3, 0.9),
     "eot_timeout_ms": (500, 60_000),
