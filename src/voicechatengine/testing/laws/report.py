@@ -55,7 +55,10 @@ class Report(msgspec.Struct, frozen=True):
         return tuple(verdict for verdict in self.verdicts if verdict.outcome == outcome)
 
     def __getitem__(self, law: str) -> Verdict:
-        return next(verdict for verdict in self.verdicts if verdict.law == law)
+        for verdict in self.verdicts:
+            if verdict.law == law:
+                return verdict
+        raise KeyError(law)
 
     def __iter__(self) -> Iterator[Verdict]:
         return iter(self.verdicts)
