@@ -112,7 +112,13 @@ def test_the_provider_of_the_page_passes_the_type_checkers(echo, checker):
             "\n\nfrom voicechatengine import Provider\n\n\ndef check_fit(mine: Echo) -> Provider:\n    return mine\n"
         )
     arguments = {
-        "mypy": ["--strict", "--no-incremental", "--config-file", str(ROOT / "mypy.ini")],
+        "mypy": [
+            "--strict",
+            "--cache-dir",
+            str(ROOT / ".mypy_cache"),
+            "--config-file",
+            str(ROOT / "mypy.ini"),
+        ],
         "pyright": ["--pythonpath", sys.executable],
     }
     done = subprocess.run(
