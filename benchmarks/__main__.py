@@ -9,7 +9,7 @@ from importlib import import_module
 from benchmarks import plot
 from benchmarks.result import Result, cells, write
 
-ROWS = ("codec", "path", "density", "bargein", "turn", "long", "start", "local")
+ROWS = ("codec", "steps", "path", "density", "bargein", "turn", "long", "start", "local")
 
 
 def show(result: Result) -> None:
