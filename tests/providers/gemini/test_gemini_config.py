@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from voicechatengine import AuthenticationError, GeminiConfig, GeminiProvider, MessageError
 from voicechatengine.messages import Options, Transcription
-from voicechatengine.providers.gemini.config import capabilities, endpoint
+from voicechatengine.providers.gemini.config import capabilities, endpoint, prepare
 from voicechatengine.session.dialect import Restore
+from voicechatengine.simulators import Simulator, memory_connector
+from voicechatengine.simulators.vendors import vendor
 
 DEVELOPER = "wss://generativelanguage.googleapis.com/ws/google.ai.generativelanguage"
 VERTEX = "/ws/google.cloud.aiplatform.v1beta1.LlmBidiService/BidiGenerateContent"
 BARE = Restore()
+
+
+async def hush(more: str = "") -> str:
+    return f"hush{more}"
 
 
 @pytest.fixture(autouse=True)
@@ -39,18 +47,33 @@ def test_an_ephemeral_token_is_part_of_the_address():
     ("location", "host"),
     [("us-central1", "us-central1-aiplatform.googleapis.com"), ("global", "aiplatform.googleapis.com")],
 )
-def test_vertex_has_a_host_for_each_region_and_takes_a_token(location, host):
-    tokens = iter(["one", "two"])
-    config = GeminiConfig(project="p", location=location, token=lambda: next(tokens))
-    where = endpoint(config, BARE)
+async def test_vertex_has_a_host_for_each_region_and_a_fresh_token_for_each_connection(location, host):
+    texts = iter(["one", "two"])
+
+    async def token() -> str:
+        return next(texts)
+
+    config = GeminiConfig(project="p", location=location, token=token, api_key="never")
+    where = endpoint(await prepare(config), BARE)
     assert where.url == f"wss://{host}{VERTEX}"
     assert where.headers == {"Authorization": "Bearer one", "x-goog-user-project": "p"}
-    assert endpoint(config, BARE).headers["Authorization"] == "Bearer two"
+    assert endpoint(await prepare(config), BARE).headers["Authorization"] == "Bearer two"
 
 
-def test_vertex_in_express_mode_takes_a_key():
-    assert endpoint(GeminiConfig(vertex=True, api_key="k"), BARE).headers == {"x-goog-api-key": "k"}
-    assert endpoint(GeminiConfig(vertex=True, token="t"), BARE).headers == {"Authorization": "Bearer t"}
+async def test_vertex_in_express_mode_takes_a_key():
+    express = GeminiConfig(vertex=True, api_key="k")
+    assert await prepare(express) is express
+    assert endpoint(express, BARE).headers == {"x-goog-api-key": "k"}
+    without_a_project = await prepare(GeminiConfig(vertex=True, token=hush))
+    assert endpoint(without_a_project, BARE).headers == {"Authorization": "Bearer hush"}
+
+
+async def test_a_connection_is_made_with_a_token_that_was_fetched_for_it():
+    simulator = Simulator(vendor("gemini"))
+    config = GeminiConfig(project="p", token=hush)
+    provider = GeminiProvider(config, connector=memory_connector(simulator))
+    assert await provider.connect()
+    await provider.disconnect()
 
 
 @pytest.mark.parametrize(
@@ -94,9 +117,9 @@ def test_the_key_falls_back_to_the_environment(monkeypatch):
 
 
 def test_no_key_and_no_token_is_shown():
-    shown = repr(GeminiConfig(api_key="abc1", token="hush", project="p"))
+    shown = repr(GeminiConfig(api_key="abc1", token=partial(hush, "more"), project="p"))
     assert "abc1" not in shown
-    assert "hush" not in shown
+    assert "more" not in shown
     assert "project='p'" in shown
 
 
@@ -104,6 +127,8 @@ def test_no_key_and_no_token_is_shown():
     ("given", "field"),
     [
         ({"model": "gemini-2.5-flash-native-audio-latest", "modalities": ("text",)}, "modalities"),
+        ({"token": hush}, "token"),
+        ({"token": "a text", "project": "p"}, "token"),
         ({"transcription": Transcription(model="x")}, "transcription.model"),
         ({"vendor": {"sessionResumption": {"transparent": True}}}, "vendor.sessionResumption.transparent"),
     ],

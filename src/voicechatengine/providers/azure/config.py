@@ -14,9 +14,10 @@ from typing import ClassVar, Final
 
 from voicechatengine.errors import ConnectionError, MessageError
 from voicechatengine.provider import ProviderConfig
-from voicechatengine.providers.realtime import encode, family, tokens
+from voicechatengine.providers.realtime import encode, family
 from voicechatengine.providers.realtime.beta import BETA
 from voicechatengine.providers.realtime.differences import OPENAI, Differences
+from voicechatengine.session import tokens
 from voicechatengine.session.dialect import Endpoint, Restore
 
 PATH: Final = "/openai/v1/realtime"
@@ -53,6 +54,7 @@ class AzureConfig(ProviderConfig):
     def __post_init__(self) -> None:
         if self.url is None:
             object.__setattr__(self, "url", os.environ.get(ENDPOINT_VARIABLE) or None)
+        tokens.check(self.token)
         super().__post_init__()
         if self.api_version is not None and not _DATED.fullmatch(self.api_version):
             raise MessageError(
@@ -72,10 +74,8 @@ def differences(config: AzureConfig) -> Differences:
 
 
 async def prepare(config: AzureConfig) -> AzureConfig:
-    """The config with a fresh token as its key, if it has a callback for one; see `tokens.fetch`."""
-    if config.token is None:
-        return config
-    return dataclasses.replace(config, api_key=await tokens.fetch(config.token))
+    """The config with a fresh token as its key, if it has a callback for one; see `tokens.keyed`."""
+    return await tokens.keyed(config, config.token)
 
 
 def endpoint(config: AzureConfig, restore: Restore) -> Endpoint:

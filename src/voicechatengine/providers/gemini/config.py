@@ -7,18 +7,18 @@ and headers as in the `google-genai` package 3.4.0.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.capabilities import Capabilities
-from voicechatengine.errors import AuthenticationError, MessageError, redact
+from voicechatengine.errors import AuthenticationError, MessageError
 from voicechatengine.messages import Options
 from voicechatengine.provider import ProviderConfig
 from voicechatengine.providers.gemini import encode, models
 from voicechatengine.providers.gemini.encode import MODEL, Surface
+from voicechatengine.session import tokens
 from voicechatengine.session.dialect import Endpoint, Restore
 
 HOST: Final = "generativelanguage.googleapis.com"
@@ -42,11 +42,11 @@ class GeminiConfig(ProviderConfig):
     """A session with Gemini Live: on the Developer API, or with `project` or `vertex` on Vertex (the Agent Platform).
 
     `api_key` falls back to ``GEMINI_API_KEY`` and ``GOOGLE_API_KEY``; it may be the name of an ephemeral token
-    (``auth_tokens/…``). On Vertex, `token` is an OAuth access token, or a function that gives one and is called for each
-    connection; without it the key is used (express mode). `location` is a region, or ``global``. `url` is another server: a base
-    such as ``http://localhost:8080`` or a whole address. `vendor` takes the fields of the service's `setup`, nested as it has
-    them: ``{"generationConfig": {"temperature": 0.4}}``; and ``toolBehavior`` and ``scheduling``, for all tools or for each by its
-    name. Raises `MessageError` naming the field for what the service or the model does not have.
+    (``auth_tokens/…``). With `token`, an async callable that gives an OAuth access token for Vertex, no key is used, and each
+    connection gets a fresh token; without it the key is (express mode). `location` is a region, or ``global``. `url` is another
+    server: a base such as ``http://localhost:8080`` or a whole address. `vendor` takes the fields of the service's `setup`, nested
+    as it has them: ``{"generationConfig": {"temperature": 0.4}}``; and ``toolBehavior`` and ``scheduling``, for all tools or for
+    each by its name. Raises `MessageError` naming the field for what the service or the model does not have.
     """
 
     KEY_VARIABLES: ClassVar[tuple[str, ...]] = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
@@ -55,23 +55,32 @@ class GeminiConfig(ProviderConfig):
     vertex: bool = False
     project: str | None = None
     location: str = "us-central1"
-    token: str | Callable[[], str] | None = field(default=None, repr=False)
+    token: tokens.Token | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        tokens.check(self.token)
         super().__post_init__()
-        encode.check(self.options(), surface(self))
+        where = surface(self)
+        if self.token is not None and not where.vertex:
+            raise MessageError(
+                "token: the Developer API takes a key",
+                field="token",
+                cure="set api_key, or project for Vertex; an ephemeral token is an api_key too",
+            )
+        encode.check(self.options(), where)
         if self.url is not None:
-            _address(self.url, surface(self), "")
-
-    def __repr__(self) -> str:
-        shown = super().__repr__()
-        return redact(shown, self.token) if isinstance(self.token, str) else shown
+            _address(self.url, where, "")
 
 
 def surface(config: GeminiConfig) -> Surface:
     """Where the service is spoken to."""
     on_vertex = config.vertex or config.project is not None
     return Surface(on_vertex, config.project, config.location)
+
+
+async def prepare(config: GeminiConfig) -> GeminiConfig:
+    """The config with a fresh token as its key, if it has a callback for one; see `tokens.keyed`."""
+    return await tokens.keyed(config, config.token)
 
 
 def endpoint(config: GeminiConfig, restore: Restore) -> Endpoint:
@@ -85,16 +94,15 @@ def endpoint(config: GeminiConfig, restore: Restore) -> Endpoint:
     url = _address(config.url, where, key if ephemeral else "")
     own = (urlsplit(url).hostname or "").endswith(".googleapis.com")
     headers: dict[str, str] = {}
-    token = config.token() if callable(config.token) else config.token
-    if where.vertex and token:
-        headers["Authorization"] = f"Bearer {token}"
+    if key and config.token is not None:
+        headers["Authorization"] = f"Bearer {key}"
         if where.project is not None:
             headers["x-goog-user-project"] = where.project
     elif key and not ephemeral:
         headers["x-goog-api-key"] = key
     elif own and where.vertex:
         raise AuthenticationError(
-            "no access token is set", cure="pass token= to GeminiConfig: an OAuth token, or a function for it"
+            "no access token is set", cure="pass token= to GeminiConfig: an async callable that gives one"
         )
     elif own and not key:
         config.require_key()

@@ -14,6 +14,7 @@ from voicechatengine.providers.gemini.config import (
     audio_format,
     capabilities,
     endpoint,
+    prepare,
     surface,
 )
 from voicechatengine.session.dialect import ClientDialect, Ids, Restore
@@ -39,6 +40,7 @@ def vendor(config: GeminiConfig) -> Vendor[GeminiConfig]:
         capabilities=capabilities,
         audio_format=audio_format,
         check=check,
+        prepare=prepare,
     )
 
 

@@ -12,8 +12,9 @@ from typing import ClassVar, Final
 
 from voicechatengine.errors import ConnectionError
 from voicechatengine.provider import ProviderConfig
-from voicechatengine.providers.realtime import encode, family, tokens
+from voicechatengine.providers.realtime import encode, family
 from voicechatengine.providers.voicelive.table import VOICELIVE
+from voicechatengine.session import tokens
 from voicechatengine.session.dialect import Endpoint, Restore
 
 PATH: Final = "/voice-live/realtime"
@@ -72,6 +73,7 @@ class VoiceLiveConfig(ProviderConfig):
             object.__setattr__(self, "url", os.environ.get(ENDPOINT_VARIABLE) or None)
         if self.model is None and self.agent is None:
             object.__setattr__(self, "model", MODEL)
+        tokens.check(self.token)
         super().__post_init__()
         encode.opening(self.options(), VOICELIVE)
         if self.url is not None:
@@ -79,10 +81,8 @@ class VoiceLiveConfig(ProviderConfig):
 
 
 async def prepare(config: VoiceLiveConfig) -> VoiceLiveConfig:
-    """The config with a fresh token as its key, if it has a callback for one; see `tokens.fetch`."""
-    if config.token is None:
-        return config
-    return dataclasses.replace(config, api_key=await tokens.fetch(config.token))
+    """The config with a fresh token as its key, if it has a callback for one; see `tokens.keyed`."""
+    return await tokens.keyed(config, config.token)
 
 
 def endpoint(config: VoiceLiveConfig, restore: Restore) -> Endpoint:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Awaitable, Callable
-from typing import TypeAlias, cast
+from typing import TypeAlias, TypeVar, cast
 
-from voicechatengine.errors import AuthenticationError, ConnectionError
+from voicechatengine.errors import AuthenticationError, ConnectionError, MessageError
+from voicechatengine.provider import ProviderConfig
 
+C = TypeVar("C", bound=ProviderConfig)
 Token: TypeAlias = Callable[[], Awaitable[str]]
 """Gives a token that is valid now, without ``Bearer``. An `OSError` (a network's, a time limit's) means: try again later."""
+
+
+def check(token: object) -> None:
+    """Raises `MessageError` for a token that is no callback: it would be shown, and expire."""
+    if token is not None and not callable(token):
+        raise MessageError(
+            "token is no callable", field="token", cure="give an async callable that returns a token's text"
+        )
 
 
 async def fetch(token: Token) -> str:
@@ -31,3 +42,8 @@ async def fetch(token: Token) -> str:
             "no token: the callback gave none", cure="let it return the token's text, without Bearer"
         )
     return fetched.strip()
+
+
+async def keyed(config: C, token: Token | None) -> C:
+    """The config with a fresh token as its key; as it is where there is no callback for one. Raises as `fetch` does."""
+    return config if token is None else dataclasses.replace(config, api_key=await fetch(token))

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from voicechatengine.errors import AuthenticationError, ConnectionError, DeadlineError
-from voicechatengine.providers.realtime import tokens
+from voicechatengine.errors import AuthenticationError, ConnectionError, DeadlineError, MessageError
+from voicechatengine.provider import ProviderConfig
+from voicechatengine.session import tokens
 
 
 def giving(given: Any) -> tokens.Token:
@@ -21,6 +22,21 @@ def giving(given: Any) -> tokens.Token:
 
 async def test_a_token_is_what_the_callback_gives():
     assert await tokens.fetch(giving(" a.b.c\n")) == "a.b.c"
+
+
+async def test_it_takes_the_place_of_the_key():
+    config = ProviderConfig(api_key="old")
+    assert (await tokens.keyed(config, giving("new"))).api_key == "new"
+    assert await tokens.keyed(config, None) is config
+
+
+def test_a_token_that_is_no_callback_is_refused_and_not_shown():
+    tokens.check(None)
+    tokens.check(giving("t"))
+    with pytest.raises(MessageError) as refused:
+        tokens.check("hush")
+    assert refused.value.field == "token"
+    assert "hush" not in str(refused.value)
 
 
 @pytest.mark.parametrize("given", ["", "  ", None, 5])
