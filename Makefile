@@ -1,6 +1,6 @@
 # Commands that do their own set-up: `make talk` holds a spoken conversation, `make test` checks everything, `make soak` holds
-# thousands of conversations with faults (SOAK=… gives it options, see docs/soak.md), `make bench` measures (BENCH=… gives it
-# options, such as --quick, or the rows to measure).
+# thousands of conversations with faults and asks the tests whether they notice faults in the source (SOAK=… gives it options,
+# see docs/soak.md), `make bench` measures (BENCH=… gives it options, such as --quick, or the rows to measure).
 # PYTHON names the interpreter (3.11 to 3.13), VENV the virtual environment that is made with it.
 
 PYTHON ?= python3
@@ -41,7 +41,7 @@ tests: lint types
 	$(BIN)/python -m pytest -q -n 2 --cov --cov-fail-under=95
 
 clean:
-	rm -rf .venv .venv-bench .hypothesis .mypy_cache .ruff_cache .pytest_cache build dist
+	rm -rf .venv .venv-bench .hypothesis .mutants .mypy_cache .ruff_cache .pytest_cache build dist
 	rm -f .coverage .coverage.* answer.wav
 
 # An environment without pip would be half a one, so what venv needs is asked for first.

@@ -1,4 +1,7 @@
-"""``make soak``: all that takes long. Ten thousand conversations with faults, then ten hours of one; ends with 1 if a law breaks."""
+"""``make soak``: all that takes long. Ten thousand conversations with faults, ten hours of one, and mutation testing.
+
+Ends with 1 if a law breaks, or if a fault in the source goes unnoticed and is not explained.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,12 @@ import os
 import time
 from concurrent.futures import ProcessPoolExecutor
 
-from . import long
+from . import long, mutants
 from .laws import judge
 from .replay import report
 from .script import generate
 
+PARTS = ("seeds", "hours", "mutants")
 EVERY_S = 10.0  # a line of progress
 SHOWN = 10  # failing seeds that are made small: it takes a while
 GAP_S = 0.02
@@ -68,6 +72,24 @@ def hours(count: float) -> list[str]:
     return wrong
 
 
+def faults(modules: list[str], sample: int, jobs: int) -> list[str]:
+    """Tries each small fault in the core modules; those that no test notices and nobody explained."""
+    print(f"mutation testing of {len(modules)} modules ...", flush=True)
+    total = mutants.Score("in total")
+    scores = mutants.prove(
+        mutants.Project(), modules, sample=sample, jobs=jobs, say=lambda text: print(text, flush=True)
+    )
+    for score in scores:
+        print(score, flush=True)
+        for key in score.listed_in_vain:
+            print(f"  survivors.toml has no need of {key}", flush=True)
+        total.killed += score.killed
+        total.explained += score.explained
+        total.survived += [f"{score.module} {key}" for key in score.survived]
+    print(total, flush=True)
+    return total.survived
+
+
 def _quiet() -> None:
     logging.disable(logging.CRITICAL)
 
@@ -79,14 +101,23 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=10_000, help="how many")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--hours", type=float, default=10.0, help="of the one long conversation")
+    parser.add_argument(
+        "--modules", nargs="+", default=list(mutants.TESTS), help="for mutation testing: session/hub.py"
+    )
+    parser.add_argument("--sample", type=int, default=0, help="mutants of each module, 0: all of them")
+    parser.add_argument("--only", choices=PARTS, help="this part alone")
     args = parser.parse_args()
+    parts = PARTS if args.only is None else (args.only,)
     _quiet()
-    failed = conversations(args.first, args.seeds, args.jobs) if args.seeds else []
-    wrong = hours(args.hours) if args.hours else []
+    failed = conversations(args.first, args.seeds, args.jobs) if "seeds" in parts and args.seeds else []
+    wrong = hours(args.hours) if "hours" in parts and args.hours else []
+    unnoticed = faults(args.modules, args.sample, args.jobs) if "mutants" in parts else []
     for seed in failed:
         print(f"FAILED seed {seed}: python -m tests.soak.replay {seed}")
     for what in wrong:
         print(f"FAILED long conversation: {what}")
-    if not failed and not wrong:
+    for fault in unnoticed:
+        print(f"FAILED no test notices {fault}")
+    if not failed and not wrong and not unnoticed:
         print("nothing is wrong")
-    return 1 if failed or wrong else 0
+    return 1 if failed or wrong or unnoticed else 0
