@@ -5,9 +5,9 @@ websocket is a session. What it plays is asked for by ``POST /control/…`` with
 
 - ``play``: a whole reply of `count` deltas of `ms`, as fast as the socket takes them or one each `gap` seconds; gives the time of
   the first delta;
-- ``stream`` and ``stop``: each session hears a delta each `ms`, in real time, the sessions spread over those `ms`;
+- ``stream`` and ``stop``: `count` sessions hear a delta each `ms`, in real time, spread over those `ms`;
 - ``arm``: one delta is sent once `size` more bytes of audio were heard;
-- ``speech``: `speech_started`, in session `session`; gives when, and when the cancel came;
+- ``speech``: `speech_started`, in session `session`, `after` seconds; gives when, and when the cancel came;
 - ``count``: how many sessions are open.
 
 Times are of the monotonic clock, which is the same in every process. It knows nothing of the library.
@@ -320,8 +320,8 @@ class Service:
     async def do_count(self) -> dict[str, Any]:
         return {"sessions": len(self.sessions), "heard": sum(s.heard for s in self.sessions)}
 
-    async def do_stream(self, ms: int) -> dict[str, Any]:
-        for session in self.sessions:
+    async def do_stream(self, ms: int, count: int) -> dict[str, Any]:
+        for session in self.sessions[:count]:
             if not session.streams:
                 session.reply = self.reply(ms)
                 session.transport.write(session.reply.begin)
@@ -340,8 +340,9 @@ class Service:
             session.streams, session.reply = False, None
         return {}
 
-    async def do_speech(self, session: int) -> dict[str, Any]:
-        """The user's speech over a reply that is under way in that session."""
+    async def do_speech(self, session: int, after: float) -> dict[str, Any]:
+        """The user's speech over a reply that is under way in that session, after some seconds."""
+        await asyncio.sleep(after)
         who = self.sessions[session]
         who.cancelled.clear()
         began = time.monotonic()

@@ -7,6 +7,7 @@ process, threads and all.
 from __future__ import annotations
 
 import asyncio
+import bisect
 import gc
 import importlib
 import json
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from benchmarks.contestants import Session
+from benchmarks.harness import percentile
 
 CHUNK = bytes(960)  # 20 ms
 TICK_S = 0.02
@@ -61,10 +63,11 @@ class Worker:
 
     def __init__(self, contestant: str, url: str, out: TextIO) -> None:
         self._name = contestant
-        self._url = url
+        self.url = url
         self._out = out
-        self._ear = Ear()
+        self.ear = Ear()
         self.sessions: list[Session] = []
+        self._chatter: list[asyncio.Task[None]] = []
 
     def say(self, answer: dict[str, Any]) -> None:
         print(json.dumps(answer), file=self._out, flush=True)
@@ -77,65 +80,87 @@ class Worker:
             return {"missing": str(error)}
         before = time.perf_counter()
         for _ in range(count):
-            self.sessions.append(await module.connect(self._url, self._ear.heard))
+            self.sessions.append(await module.connect(self.url, self.ear.heard))
         return {"seconds": time.perf_counter() - before}
 
     async def do_receive(self, size: int) -> dict[str, Any]:
         """CPU seconds until so many bytes are heard; says "ready" first."""
-        self._ear.expect(size)
+        self.ear.expect(size)
         gc.collect()
         began = time.process_time()
         self.say({"ready": True})
-        await self._ear.wait()
-        return {"cpu": time.process_time() - began, "first": self._ear.first_at}
+        await self.ear.wait()
+        return {"cpu": time.process_time() - began, "first": self.ear.first_at}
 
     async def do_send(self, times: int) -> dict[str, Any]:
         """CPU seconds for sending so many chunks, until the server (which is armed) answers that it has them."""
-        self._ear.expect(1)
+        self.ear.expect(1)
         gc.collect()
         began = time.process_time()
         await self.sessions[0].send(CHUNK, times)
-        await self._ear.wait()
+        await self.ear.wait()
         return {"cpu": time.process_time() - began}
 
     async def do_memory(self) -> dict[str, Any]:
         """Bytes in use."""
         return {"rss": resident()}
 
-    async def do_talk(self, seconds: float, warm_up: float = 1.0) -> dict[str, Any]:
-        """Every session sends a chunk each 20 ms: how late (s), how much of a core, and how much was heard meanwhile."""
+    async def do_talk(self, seconds: float, count: int, warm_up: float = 1.0) -> dict[str, Any]:
+        """So many sessions send a chunk each 20 ms: how late they are, the share of a core, and of what was to be heard meanwhile.
+
+        `own` is the part of being late in which this process was at work: CPU seconds between when the tick was due and when it
+        came. The rest is that of others on the machine, who had the core.
+        """
         late: list[float] = []
+        own: list[float] = []
+        walls, cpus = [0.0], [time.process_time()]
         loop = asyncio.get_running_loop()
         begin = loop.time() + 0.1
-        count = len(self.sessions)
+        counts_from = begin + warm_up
 
         async def speak(session: Session, index: int) -> None:
             due = begin + TICK_S * index / count
-            while due < begin + warm_up + seconds:
+            while due < counts_from + seconds:
                 await asyncio.sleep(due - loop.time())
-                if due >= begin + warm_up:
-                    late.append(loop.time() - due)
+                now, cpu = loop.time(), time.process_time()
+                if due >= counts_from:
+                    late.append(now - due)
+                    own.append(min(now - due, cpu - cpus[bisect.bisect(walls, due) - 1]))
+                walls.append(now)
+                cpus.append(cpu)
                 await session.send(CHUNK, 1)
                 due += TICK_S
 
-        tasks = [asyncio.create_task(speak(session, index)) for index, session in enumerate(self.sessions)]
-        await asyncio.sleep(begin + warm_up - loop.time())
-        cpu, heard, wall = time.process_time(), self._ear.bytes, loop.time()
+        tasks = [
+            asyncio.create_task(speak(session, index)) for index, session in enumerate(self.sessions[:count])
+        ]
+        await asyncio.sleep(counts_from - loop.time())
+        cpu, heard, wall = time.process_time(), self.ear.bytes, loop.time()
         await asyncio.sleep(seconds)
         wall = loop.time() - wall
-        used, got = time.process_time() - cpu, self._ear.bytes - heard
+        used, got = time.process_time() - cpu, self.ear.bytes - heard
         await asyncio.gather(*tasks)
-        late.sort()
         return {
-            "p50": late[len(late) // 2],
-            "p99": late[len(late) * 99 // 100],
+            "late": percentile(late, 99),
+            "own": percentile(own, 99),
             "core": used / wall,
             "heard": got / (wall / TICK_S * len(CHUNK) * count),
         }
 
-    async def close(self) -> None:
-        for session in self.sessions:
-            await session.close()
+    async def do_chatter(self, count: int) -> dict[str, Any]:
+        """The last so many sessions send a chunk each 20 ms from now on, while other things are done."""
+        loop = asyncio.get_running_loop()
+
+        async def speak(session: Session, due: float) -> None:
+            while True:
+                await asyncio.sleep(due - loop.time())
+                await session.send(CHUNK, 1)
+                due = max(due + TICK_S, loop.time() - 1)
+
+        for index, session in enumerate(self.sessions[len(self.sessions) - count :]):
+            due = loop.time() + TICK_S * index / count
+            self._chatter.append(asyncio.create_task(speak(session, due)))
+        return {}
 
 
 async def serve(worker: Worker) -> None:
