@@ -77,6 +77,12 @@ def test_every_state_has_a_way_out_and_no_way_to_itself():
         assert state not in following
 
 
+def test_one_may_disconnect_in_every_state_but_the_one_that_is_so_already():
+    assert {state for state, following in CONNECTION.items() if S.DISCONNECTED in following} == {*S} - {
+        S.DISCONNECTED
+    }
+
+
 def test_nothing_follows_a_completed_response():
     assert not [state for state, _ in RESPONSE if state is ResponseState.DONE]
 

@@ -254,6 +254,22 @@ def test_a_reply_that_is_owed_or_a_turn_that_is_not_confirmed_is_no_pause():
     assert hand_over.wakes_at(10) == 10 + AGAIN_S
 
 
+def test_a_new_session_has_no_open_reply_and_no_end_of_the_one_before():
+    hand_over, form = HandOver(600), AudioFormat()
+    hand_over.begun(0)
+    hand_over.received(ResponseStarted("r"), 0)
+    hand_over.received(SessionExpiring(100), 0)
+    hand_over.begun(100)
+    assert not hand_over.due(699)
+    assert hand_over.due(700)
+    assert hand_over.wakes_at(690) == 700
+    assert hand_over.wakes_at(700) is None
+    speaking = Utterance(form, manual=False)
+    speaking.received(SpeechStarted())
+    assert not hand_over.wanted(700, Restore(), speaking, Conversation(form))
+    assert hand_over.wanted(700, Restore(), Utterance(form, manual=False), Conversation(form))
+
+
 def test_words_are_waited_for_longer_than_speech_but_not_beyond_the_end():
     """Found by the soak: near the end, words that were only late were given up for lost."""
     hand_over, form = HandOver(None), AudioFormat()

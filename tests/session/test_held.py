@@ -44,6 +44,15 @@ def test_what_is_taken_out_makes_room():
     assert held.is_full(TEXT, most_audio=0)
     held.pop()
     assert not held.is_full(TEXT, most_audio=0)
+    held.add(TEXT)
+    assert held.is_full(TEXT, most_audio=0)
+
+
+def test_when_all_is_taken_out_there_is_room_for_as_much_again():
+    held = kept(AUDIO, *[TEXT] * MESSAGES)
+    held.take()
+    assert not held.is_full(AUDIO, most_audio=99)
+    assert not held.is_full(TEXT, most_audio=0)
 
 
 def test_requests_can_be_taken_back_and_only_they():

@@ -210,3 +210,58 @@ def test_a_long_chunk_is_cut_and_not_dropped_as_a_whole():
     utterance = Utterance(FORMAT, manual=False)
     utterance.append(b"".join(map(ms, range(3_000))))
     assert span(utterance.audio()) == (1_000, 2_999)
+
+
+def test_quiet_is_while_no_speech_is_reported_and_by_hand_before_anything_was_said():
+    detected, by_hand = Utterance(FORMAT, manual=False), Utterance(FORMAT, manual=True)
+    for utterance in (detected, by_hand):
+        assert utterance.quiet
+        speak(utterance, 0, 1_000)
+    assert detected.quiet
+    assert not by_hand.quiet
+    detected.received(SpeechStarted(500))
+    assert not detected.quiet
+    detected.received(SpeechStopped(900))
+    assert detected.quiet
+    by_hand.sent(AudioCommit())
+    by_hand.received(ItemAdded("u", "user", kind="speech"))
+    assert by_hand.quiet
+
+
+def test_after_a_clear_nobody_speaks_and_no_turn_is_due():
+    detected, by_hand = Utterance(FORMAT, manual=False), Utterance(FORMAT, manual=True)
+    for utterance in (detected, by_hand):
+        speak(utterance, 0, 1_000)
+    detected.received(SpeechStarted(500, "u"))
+    by_hand.sent(AudioCommit())
+    for utterance in (detected, by_hand):
+        utterance.sent(AudioClear())
+        assert utterance.quiet
+        assert not utterance.commit_due
+
+
+def test_the_end_of_a_turn_in_which_nothing_was_said_is_not_said_again():
+    utterance = Utterance(FORMAT, manual=True)
+    utterance.sent(AudioCommit())
+    assert utterance.commit_due
+    assert utterance.turns() == ()
+
+
+def test_speech_that_begins_and_ends_within_one_chunk_is_cut_at_both_ends():
+    utterance = Utterance(FORMAT, manual=False)
+    speak(utterance, 0, 3_000, 500)
+    utterance.received(SpeechStarted(2_345, "u"))
+    assert span(utterance.audio()) == (2_345, 2_999)
+    utterance.received(SpeechStopped(2_352, "u"))
+    utterance.received(ItemAdded("u", "user", kind="speech"))
+    assert span(utterance.audio()) == (2_352, 2_999)
+
+
+def test_after_speech_only_a_tail_is_kept_again_also_where_much_was_sent_at_once():
+    utterance = Utterance(FORMAT, manual=False)
+    utterance.sent_late(AudioAppend(FORMAT.silence(3_000)))
+    utterance.received(SpeechStarted(2_000, "u"))
+    utterance.received(SpeechStopped(3_000, "u"))
+    utterance.received(ItemAdded("u", "user", kind="speech"))
+    speak(utterance, 0, 6_000)
+    assert span(utterance.audio()) == (6_000 - int(TAIL_MS), 5_999)

@@ -45,16 +45,6 @@ class _Inbox:
         if waiter is not None and not waiter.done():
             waiter.set_result(None)
 
-    def get(self) -> ProviderEvent | None:
-        """The next event, or None while there is none."""
-        if self.loss:
-            return self._tell()
-        if not self.queue:
-            return None
-        event, weight = self.queue.popleft()
-        self.size -= weight
-        return event
-
     def end(self) -> None:
         """No more events will come; those that are here stay readable."""
         self.ended = True
@@ -100,7 +90,8 @@ class _Inbox:
         self._dropped = (self._dropped[0] + events, self._dropped[1] + size)
         self.loss = loss
 
-    def _tell(self) -> ProviderEvent:
+    def tell(self) -> ProviderEvent:
+        """What was lost since the reader was last told."""
         (events, size), loss = self._dropped, self.loss
         self._dropped, self.loss = (0, 0), ""
         text = f"events were read too slowly: {loss} ({events} events, {size} bytes)"
@@ -122,13 +113,12 @@ class Subscription:
     async def __anext__(self) -> ProviderEvent:
         inbox = self._inbox
         while True:
-            if inbox.queue and not inbox.loss:  # `get` without the call: it is asked fifty times a second
+            if inbox.loss:
+                return inbox.tell()
+            if inbox.queue:
                 event, weight = inbox.queue.popleft()
                 inbox.size -= weight
                 return event
-            told = inbox.get()
-            if told is not None:
-                return told
             if inbox.ended:
                 raise StopAsyncIteration
             if inbox.waiter is not None:
