@@ -8,7 +8,7 @@ VENV ?= .venv
 BENCH_VENV ?= .venv-bench
 BIN = $(VENV)/bin
 
-.PHONY: talk test matrix soak bench lint types tests clean
+.PHONY: talk test matrix soak bench bench-check lint types tests clean
 .DEFAULT_GOAL := test
 
 # Each target below reads its own exit code: no step hides behind a pipe.
@@ -25,6 +25,10 @@ soak: $(VENV)/.dev
 
 bench: $(BENCH_VENV)/.bench
 	$(BENCH_VENV)/bin/python -m benchmarks $(BENCH)
+
+# Counts instructions, so it fails on no busy machine; needs valgrind.
+bench-check: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.check
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

@@ -1,23 +1,21 @@
-"""How long the stages of the local provider take, and whether they hold up the event loop.
+"""The stages of the offline voice, and whether they hold up the event loop.
 
-    python benchmarks/local.py [WAV …]
-
-Each WAV (16 kHz, mono; by default the examples' question) is heard in its own time, as from a microphone. For each stage it
-prints the median over all turns in milliseconds: endpointing (from the last loud sample until the end is decided), recognition
-(until the final words), model (until its first words), speech (until the first sound). `loop` is the longest gap that a
-ticker of 1 ms saw while talking; the machine's own share is what the same ticker saw in an idle loop before.
+A WAV (16 kHz, mono: the examples' question) is heard in its own time, as from a microphone. For each stage the milliseconds of all
+turns: endpointing (from the last loud sample until the end is decided), recognition (until the final words), model (until its first
+words), speech (until the first sound). A ticker of 1 ms tells the longest gap of the loop while talking, and in an idle loop before:
+the machine's own share. It is time on the wall: other processes work here, too.
 """
 
 from __future__ import annotations
 
 import asyncio
-import statistics
-import sys
 import time
 from array import array
 from pathlib import Path
 
+from benchmarks.result import Result
 from voicechatengine.audio.wav import read_wav
+from voicechatengine.errors import ProviderError
 from voicechatengine.events import AudioChunk, InputTranscript, ResponseCompleted, SpeechStopped, TextChunk
 from voicechatengine.messages import MessageItem, TextPart
 from voicechatengine.providers.cascade.parts import Request, Words
@@ -29,10 +27,9 @@ QUESTION = Path(__file__).resolve().parents[1] / "examples" / "question.wav"
 LOUD = 300  # a sample beyond this is speech: the recordings are clean
 STEP = 640  # bytes of 20 ms
 PAUSE = bytes(32 * 1500)
-TURNS = 3  # of each recording
 
 
-async def turn(provider, audio: bytes) -> dict[str, float]:
+async def turn(provider: LocalProvider, audio: bytes) -> dict[str, float]:
     """One turn in real time: what was reached when, in ms after the last loud sample was heard."""
     events = provider.events()
     loud = max(place for place, sample in enumerate(array("h", audio)) if abs(sample) > LOUD)
@@ -90,37 +87,36 @@ async def gaps(seconds: float | None, found: list[float]) -> None:
         before = now
 
 
-async def main(paths: list[Path]) -> None:
+async def hold(turns: int) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """The ms of each stage, and the gaps of the loop."""
     idle: list[float] = []
     await gaps(2.0, idle)
     talking: list[float] = []
-    turns: list[dict[str, float]] = []
     singles = [await alone() for _ in range(5)]
     provider = LocalProvider()
     await provider.connect()
     ticker = asyncio.create_task(gaps(None, talking))
-    for path in paths:
-        _, audio = read_wav(path)
-        turns += [await turn(provider, audio) for _ in range(TURNS)]
+    _, audio = read_wav(QUESTION)
+    reached = [await turn(provider, audio) for _ in range(turns)]
     ticker.cancel()
     await asyncio.gather(ticker, return_exceptions=True)
     await provider.disconnect()
-
-    def middle(values: list[float]) -> str:
-        return f"{statistics.median(values):6.0f} ms"
-
-    print(f"{len(turns)} turns")
-    print(f"endpointing  {middle([turn['endpointing'] for turn in turns])}")
-    print(f"recognition  {middle([turn['recognition'] - turn['endpointing'] for turn in turns])}")
-    for stage in ("model", "speech"):
-        print(f"{stage:12} {middle([single[stage] for single in singles])}")
-    print(
-        f"first audio  {middle([turn['first audio'] for turn in turns])}  (longest {max(turn['first audio'] for turn in turns):.0f})"
-    )
-    for name, ticks in (("idle", idle), ("talking", talking)):
-        over = sum(1 for gap in ticks if gap > 10)
-        print(f"loop, {name:8} longest gap {max(ticks):.1f} ms, {over} of {len(ticks)} over 10 ms")
+    stages = {
+        "endpointing": [one["endpointing"] for one in reached],
+        "recognition": [one["recognition"] - one["endpointing"] for one in reached],
+        **{stage: [one[stage] for one in singles] for stage in ("model", "speech")},
+        "first audio, in all": [one["first audio"] for one in reached],
+    }
+    return stages, {"idle": [max(idle)], "talking": [max(talking)]}
 
 
-if __name__ == "__main__":
-    asyncio.run(main([Path(name) for name in sys.argv[1:]] or [QUESTION]))
+def measure(*, quick: bool) -> Result:
+    result = Result("local", quick=quick)
+    try:
+        stages, longest = asyncio.run(hold(3 if quick else 9))
+    except ProviderError as why:  # the extra is not installed
+        result.absent["local"] = str(why)
+        return result
+    result.add("stages of a turn", "ms", stages)
+    result.add("longest gap of the event loop", "ms", longest)
+    return result
