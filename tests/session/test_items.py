@@ -40,6 +40,8 @@ def test_items_take_their_places_and_are_told() -> None:
         items.create(ItemCreate(text(key, key), behind))
     assert [item.id for item in items.all()] == ["first", "a", "b", "c"]
     assert [data.previous_item_id for data in told if isinstance(data, ItemAdded)] == [None, "a", "a", None]
+    items.create(ItemCreate(text("last", "last"), "c"))
+    assert [item.id for item in items.all()] == ["first", "a", "b", "c", "last"]
 
 
 def test_an_item_without_an_id_is_given_one() -> None:

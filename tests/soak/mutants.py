@@ -58,7 +58,7 @@ _SEARCHED: Final = tuple(f"providers/realtime/test_realtime_{each}.py" for each 
 TESTS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     **{f"session/{each}.py": ((f"session/test_{each}.py",), _RUNTIME) for each in SESSION},
     "session/outage.py": (("session/test_utterance.py",), _RUNTIME),
-    **{f"session/{each}.py": (_RUNTIME,) for each in ("connection", "connections", "account", "runtime")},
+    **{f"session/{each}.py": (_RUNTIME,) for each in ("connection", "connections", "runtime")},
     "events.py": (("test_events.py", "test_conversation.py", "test_messages.py"), _RUNTIME),
     **{f"providers/realtime/{each}.py": (_CLIENT, _SEARCHED) for each in DIALECT},
 }

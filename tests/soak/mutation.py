@@ -4,7 +4,7 @@ Own code, because the well-kept tools leave out what this library is made of: mu
 statement, cosmic-ray neither removes one, and changes annotations that nothing evaluates.
 
 Not changed: annotations, decorators, keywords of classes, assertions and string constants (type checkers hold the former; words
-for people would be pinned by the latter), and calls of `log`.
+for people would be pinned by the latter), calls of `log`, and a module's figures that have a name, which tests use as well.
 """
 
 from __future__ import annotations
@@ -88,7 +88,8 @@ def _named(tree: ast.Module) -> Iterator[tuple[str, _Change]]:
 
 def _changes(node: ast.AST, where: str, statement: ast.AST) -> Iterator[_Change]:
     """What may change at and below a node, which is in `where` and within `statement`."""
-    if isinstance(node, (ast.Assert, ast.Import, ast.ImportFrom)) or _is_log(node) or _is_alias(node):
+    left_alone = (ast.Assert, ast.Import, ast.ImportFrom)
+    if isinstance(node, left_alone) or _is_log(node) or _is_alias(node) or (not where and _is_figure(node)):
         return
     if isinstance(node, ast.stmt):
         statement = node
@@ -210,6 +211,12 @@ def _is_log(node: ast.AST) -> bool:
             return True
         case _:
             return False
+
+
+def _is_figure(node: ast.AST) -> bool:
+    if not isinstance(node, (ast.Assign, ast.AnnAssign)) or node.value is None:
+        return False
+    return all(isinstance(part, (ast.Constant, ast.BinOp, ast.operator)) for part in ast.walk(node.value))
 
 
 def _is_alias(node: ast.AST) -> bool:

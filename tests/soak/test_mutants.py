@@ -120,7 +120,13 @@ def test_every_fault_is_another_module_that_compiles_and_has_a_key_of_its_own():
 
 
 def test_a_fault_keeps_its_key_when_other_lines_move():
-    assert set(faults(TOY)) < set(faults("X = 3\n" + TOY))
+    moved = "def first():\n    return 3\n\n" + TOY
+    assert set(faults(TOY)) < set(faults(moved))
+
+
+def test_a_figure_with_a_name_is_left_alone_and_one_in_a_table_is_not():
+    assert faults("WAIT_S: Final = 2 * 3.0\n") == []
+    assert faults("CODES = (400, 413)\n") != []
 
 
 def test_a_fault_that_a_test_notices_is_killed_and_another_survives(toy):
