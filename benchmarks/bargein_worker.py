@@ -32,7 +32,7 @@ class Noting:
 
     async def pump(self, on_frame: Callable[[bytes | str], None], /) -> Close:
         def note(frame: bytes | str) -> None:
-            if b"speech_started" in frame[:120]:  # type: ignore[operator] - text comes as bytes here
+            if isinstance(frame, bytes) and b"speech_started" in frame[:120]:
                 self.came = now()
             on_frame(frame)
 

@@ -77,10 +77,10 @@ def until_late(entrant: Entrant, seconds: float, probes: int, about: float, kept
             count = max(1, (low + high) // 2)
             worker.ask("open", count=max(0, count - opened))
             opened = max(opened, count)
-            for _ in range(TRIES):
-                found = probe(server, worker, count, seconds)
-                if strain(found["own"], found["core"]) < 1:
-                    break
+            tries: list[dict[str, float]] = []
+            while len(tries) < TRIES and (not tries or strain(tries[-1]["own"], tries[-1]["core"]) >= 1):
+                tries.append(probe(server, worker, count, seconds))
+            found = tries[-1]
             kept.append((count, found["own"], found["core"]))
             if strain(found["own"], found["core"]) < 1:
                 low = count

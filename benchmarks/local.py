@@ -18,6 +18,7 @@ from voicechatengine.audio.wav import read_wav
 from voicechatengine.errors import ProviderError
 from voicechatengine.events import AudioChunk, InputTranscript, ResponseCompleted, SpeechStopped, TextChunk
 from voicechatengine.messages import MessageItem, TextPart
+from voicechatengine.provider import Provider
 from voicechatengine.providers.cascade.parts import Request, Words
 from voicechatengine.providers.local import LocalProvider
 from voicechatengine.providers.local.espeak import EspeakSpeech
@@ -29,7 +30,7 @@ STEP = 640  # bytes of 20 ms
 PAUSE = bytes(32 * 1500)
 
 
-async def turn(provider: LocalProvider, audio: bytes) -> dict[str, float]:
+async def turn(provider: Provider, audio: bytes) -> dict[str, float]:
     """One turn in real time: what was reached when, in ms after the last loud sample was heard."""
     events = provider.events()
     loud = max(place for place, sample in enumerate(array("h", audio)) if abs(sample) > LOUD)
@@ -56,6 +57,8 @@ async def turn(provider: LocalProvider, audio: bytes) -> dict[str, float]:
                 reached.setdefault("first audio", now)
             case ResponseCompleted():
                 break
+            case _:
+                pass
     await player
     return reached
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -87,6 +88,11 @@ def frame(message: dict[str, Any]) -> bytes:
     return b"\x81\x7f" + size.to_bytes(8, "big") + text
 
 
+def frames(messages: Sequence[dict[str, Any]]) -> bytes:
+    """Messages, one after the other."""
+    return b"".join(frame(message) for message in messages)
+
+
 class Reply:
     """The frames of one spoken reply: its beginning, its delta, its end."""
 
@@ -134,48 +140,42 @@ class Reply:
             },
             "output_token_details": {"text_tokens": 10, "audio_tokens": 40},
         }
-        self.begin = b"".join(
-            map(
-                frame,
-                (
-                    {"type": "response.created", "response": response},
-                    {
-                        "type": "response.output_item.added",
-                        "response_id": self.id,
-                        "output_index": 0,
-                        "item": item,
-                    },
-                    {"type": "conversation.item.added", "previous_item_id": None, "item": item},
-                    {
-                        "type": "response.content_part.added",
-                        **place,
-                        "part": {"type": "audio", "transcript": ""},
-                    },
-                ),
+        self.begin = frames(
+            (
+                {"type": "response.created", "response": response},
+                {
+                    "type": "response.output_item.added",
+                    "response_id": self.id,
+                    "output_index": 0,
+                    "item": item,
+                },
+                {"type": "conversation.item.added", "previous_item_id": None, "item": item},
+                {
+                    "type": "response.content_part.added",
+                    **place,
+                    "part": {"type": "audio", "transcript": ""},
+                },
             )
         )
         sound = b64encode(bytes(range(1, 241)) * (RATE * ms // 1000 * 2 // 240)).decode()
         self.delta = frame({"type": "response.output_audio.delta", **place, "delta": sound})
-        self.end = b"".join(
-            map(
-                frame,
-                (
-                    {"type": "response.output_audio.done", **place},
-                    {"type": "response.output_audio_transcript.delta", **place, "delta": "so be it"},
-                    {"type": "response.output_audio_transcript.done", **place, "transcript": "so be it"},
-                    {"type": "response.content_part.done", **place, "part": part},
-                    {
-                        "type": "response.output_item.done",
-                        "response_id": self.id,
-                        "output_index": 0,
-                        "item": whole,
-                    },
-                    {"type": "conversation.item.done", "previous_item_id": None, "item": whole},
-                    {
-                        "type": "response.done",
-                        "response": {**response, "status": "completed", "output": [whole], "usage": usage},
-                    },
-                ),
+        self.end = frames(
+            (
+                {"type": "response.output_audio.done", **place},
+                {"type": "response.output_audio_transcript.delta", **place, "delta": "so be it"},
+                {"type": "response.output_audio_transcript.done", **place, "transcript": "so be it"},
+                {"type": "response.content_part.done", **place, "part": part},
+                {
+                    "type": "response.output_item.done",
+                    "response_id": self.id,
+                    "output_index": 0,
+                    "item": whole,
+                },
+                {"type": "conversation.item.done", "previous_item_id": None, "item": whole},
+                {
+                    "type": "response.done",
+                    "response": {**response, "status": "completed", "output": [whole], "usage": usage},
+                },
             )
         )
         self.cancelled = frame(
@@ -246,6 +246,8 @@ class Session:
                 }
                 self.say({"type": "conversation.item.added", "previous_item_id": None, "item": item})
                 self.say({"type": "conversation.item.done", "previous_item_id": None, "item": item})
+            case _:
+                pass  # it is not what is measured
 
     def play_one(self) -> None:
         reply = SERVICE.reply(20)

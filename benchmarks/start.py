@@ -94,7 +94,7 @@ def measure(*, quick: bool) -> Result:
             result.absent[name] = error.stderr.strip().splitlines()[-1]
             continue
         imports[name] = partial(seconds, modules)
-    result.add("import", "ms", interleaved(imports, 5 if quick else 21), FLOOR, scale=1e3)
+    result.add("import", "ms", interleaved(imports, 2 if quick else 11, warm_up=False), FLOOR, scale=1e3)
     sizes: dict[str, list[float]] = {}
     for name, packages in SIZES.items():
         closure: set[str] = set()

@@ -33,7 +33,7 @@ def first_sound(server: Server, worker: Process) -> float:
     worker.ask("receive", size=DELTAS * MS * 48)
     sent = server.control("play", count=DELTAS, ms=MS)["at"]
     first: float = worker.answer()["first"]
-    return first - sent
+    return first - float(sent)
 
 
 def measure(*, quick: bool) -> Result:

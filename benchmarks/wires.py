@@ -149,7 +149,7 @@ def _realtime(
         }
         return {"type": "response.done", "response": response}
 
-    spoken = {
+    spoken: dict[str, Any] = {
         "id": "item_BgZvXTn2ZQWWS8oPq1Yks",
         "object": "realtime.item",
         "type": "message",
@@ -157,7 +157,7 @@ def _realtime(
         "role": "assistant",
         "content": [{"type": "output_audio", "transcript": "It is sunny in Zürich today."}],
     }
-    place = {
+    place: dict[str, Any] = {
         "response_id": "resp_BgZvXEp1A0UwiTOlEb2hw",
         "item_id": spoken["id"],
         "output_index": 0,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from benchmarks.contestants import Heard
 from voicechatengine import AudioFormat, OpenAIConfig, OpenAIProvider, VoiceEngine
@@ -44,7 +45,7 @@ class Sink:
     def __init__(self, heard: Heard) -> None:
         self.format = AudioFormat()
         self.position = 0
-        self.flushed = lambda: None
+        self.flushed: Callable[[], object] = lambda: None
         self._heard = heard
 
     async def write(self, audio: bytes) -> None:

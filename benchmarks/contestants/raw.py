@@ -7,6 +7,7 @@ no order of events, no errors.
 from __future__ import annotations
 
 import asyncio
+from typing import Literal
 
 import aiohttp
 import msgspec
@@ -27,7 +28,12 @@ class Append(msgspec.Struct, tag_field="type", tag="input_audio_buffer.append"):
 
 
 class Raw:
-    def __init__(self, session: aiohttp.ClientSession, socket: aiohttp.ClientWebSocketResponse, heard: Heard):
+    def __init__(
+        self,
+        session: aiohttp.ClientSession,
+        socket: aiohttp.ClientWebSocketResponse[Literal[False]],
+        heard: Heard,
+    ):
         self._session = session
         self._socket = socket
         self._heard = heard
