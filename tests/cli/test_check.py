@@ -7,8 +7,10 @@ import sys
 
 import pytest
 
+from voicechatengine.cli.check import told
 from voicechatengine.cli.main import main
-from voicechatengine.testing.laws import PROVIDER_LAWS
+from voicechatengine.cli.output import painter
+from voicechatengine.testing.laws import PROVIDER_LAWS, Law, Subject, Verdict
 
 FEW = ["--law", "connect_opens_a_session", "--law", "nonsense_is_reported"]
 
@@ -65,6 +67,42 @@ def test_a_factory_is_called_for_each_law_with_the_url_that_was_given(capsys):
     assert "connect() raised" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("arguments", "code", "text"),
+    [
+        (["openai"], 3, "set OPENAI_API_KEY"),
+        (["azure"], 4, "set AZURE_OPENAI_ENDPOINT"),
+        (["openai", "--url", "ws://127.0.0.1:9/"], 4, "check the url"),
+    ],
+)
+@pytest.mark.realtime
+def test_a_service_that_cannot_be_reached_is_one_line_and_no_broken_law(
+    arguments, code, text, capsys, monkeypatch
+):
+    for name in ("OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT"):
+        monkeypatch.delenv(name, raising=False)
+    assert main(["check", *arguments, "--live", *FEW]) == code
+    out, errors = capsys.readouterr()
+    assert (out, errors.count("\n")) == ("", 1)
+    assert text in errors
+
+
+def test_a_law_is_named_before_it_is_held_and_its_outcome_told_after_it(capsys):
+    """Who waits sees what for."""
+    shown: list[str] = []
+
+    def hold(law: Law[Subject]) -> Verdict:
+        shown.append(capsys.readouterr().out)
+        return Verdict(law.name, law.topic, "passed", law.demands, law.docs)
+
+    laws = PROVIDER_LAWS[:2]
+    assert [verdict.law for verdict in told(laws, hold, painter(sys.stdout))] == [law.name for law in laws]
+    first, second = shown
+    assert first.splitlines()[0] == laws[0].topic
+    assert first.rstrip(" ").endswith(laws[0].name)
+    assert second.split() == ["passed", laws[1].name]
+
+
 def test_real_input_and_output_in_virtual_time_is_told(capsys):
     law = "connect_opens_a_session"
     assert main(["check", "factories:impatient", "--url", "ws://127.0.0.1:9/", "--law", law]) == 1
@@ -72,14 +110,22 @@ def test_real_input_and_output_in_virtual_time_is_told(capsys):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "text"),
     [
         (["mock", "--law", "no_such_law"], "there is no law 'no_such_law'"),
-        (["nobody"], "there is no simulator of 'nobody'"),
+        (["nobody"], "provider 'nobody' is not known"),
+        (["deepgram"], "deepgram makes parts of a provider"),
+        (["local"], "there is no simulator for local: give --live"),
+        (["mock", "--url", "simulator"], "there is no simulator for mock: leave --url out"),
+        (["mock", "--url", "ws://127.0.0.1:9/"], "provider mock has no server"),
+        (["openai", "--url", "ws://127.0.0.1:9/"], "give --live too"),
+        (["factories:impatient", "--url", "simulator"], "start one with voicechat simulate"),
         (["factories:not_callable"], "is not callable"),
         (["nobody", "--live"], "provider 'nobody' is not known"),
     ],
 )
-def test_what_cannot_be_checked_is_one_line(arguments, told, capsys):
+def test_what_cannot_be_checked_is_one_line(arguments, text, capsys):
     assert main(["check", *arguments, *([] if "--law" in arguments else FEW)]) == 2
-    assert told in capsys.readouterr().err
+    errors = capsys.readouterr().err
+    assert errors.count("\n") == 1
+    assert text in errors

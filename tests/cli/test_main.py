@@ -13,8 +13,8 @@ import pytest
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.audio.wav import WavWriter, read_wav
 from voicechatengine.cli.exits import Exit, UsageError, exit_of, one_line
-from voicechatengine.cli.main import main
-from voicechatengine.cli.registry import capabilities, make
+from voicechatengine.cli.main import COMMANDS, main
+from voicechatengine.cli.registry import PARTS, PROVIDERS, capabilities, make
 from voicechatengine.errors import (
     AudioError,
     AuthenticationError,
@@ -23,6 +23,7 @@ from voicechatengine.errors import (
     MessageError,
     RateLimitError,
 )
+from voicechatengine.simulators import SIMULATORS
 
 QUESTION = str(Path(__file__).resolve().parents[2] / "examples/question.wav")
 
@@ -77,7 +78,12 @@ def call(capsys):
         ("talk --provider mock --input factories.py", 2, "is not a WAV file"),
         ("talk --text Hi", 3, "OPENAI_API_KEY"),
         ("talk --url ws://127.0.0.1:1/v1/realtime --text Hi", 4, "check the url, that the server runs"),
-        ("simulate", 2, "vendor"),
+        ("talk --provider nobody --url simulator --text Hi", 2, "provider 'nobody' is not known"),
+        ("talk --provider factories:parrot --url simulator --text Hi", 2, "voicechat simulate"),
+        ("talk --provider elevenlabs --text Hi", 2, "docs/providers/elevenlabs.md"),
+        ("providers nobody", 2, "provider 'nobody' is not known"),
+        ("simulate", 2, "VENDOR"),
+        ("simulate nobody", 2, "choose from 'openai', "),
         ("simulate openai --port 70000", 2, "no port from 0 to 65535"),
         ("simulate openai --drop-after none", 2, "no whole number from 1"),
         ("simulate openai --delay-ms=-1", 2, "no number from 0"),
@@ -141,18 +147,14 @@ def test_debug_shows_where(call):
     assert "on fire" in errors
 
 
-@pytest.mark.parametrize("arguments", ["--help", "talk --help", "simulate --help", "providers --help"])
-def test_help_is_there(call, arguments):
-    """Help goes to stdout and is no failure."""
-    code, output, errors = call(*arguments.split())
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_says_what_it_does_and_names_the_exit_codes(call, command):
+    """Help goes to stdout and is no failure; scripts can be written from it alone."""
+    code, output, errors = call(*command.split(), "--help")
     assert (code, errors) == (0, "")
-    assert "usage: voicechat" in output
-
-
-@pytest.mark.parametrize("command", ["", "talk"])
-def test_help_names_the_exit_codes(call, command):
-    """Scripts can be written from the help alone."""
-    _, output, _ = call(*command.split(), "--help")
+    usage, description, *_ = output.split("\n\n")
+    assert usage.startswith("usage: voicechat")
+    assert description.endswith(".")
     for code in Exit:
         assert f"{code:>5}  " in output
 
@@ -175,6 +177,28 @@ def test_providers_as_a_table(call):
         row = ["yes" if each.get(name) else "no" for each in able.values()]
         assert [name, *row] in [line.split() for line in lines]
     assert "g711_ulaw 8 kHz" in output
+
+
+def test_providers_by_name(call):
+    """As many columns as fit a terminal."""
+    code, output, _ = call("providers", "gemini", "mock")
+    assert code == 0
+    assert output.splitlines()[0].split() == ["capability", "gemini", "mock"]
+
+
+def test_every_provider_and_every_maker_of_parts_has_a_page():
+    """What the command line knows by name, and what it says of the rest, is what docs/providers has."""
+    pages = {page.stem for page in (Path(__file__).resolve().parents[2] / "docs/providers").glob("*.md")}
+    assert pages == {*PROVIDERS, *PARTS}
+
+
+@pytest.mark.realtime
+@pytest.mark.parametrize("provider", [name for name in PROVIDERS if name in SIMULATORS])
+def test_a_simulator_of_each_vendor_answers_its_provider(call, provider):
+    """`--url simulator` is the right one, and needs nothing else."""
+    code, output, errors = call("talk", "--provider", provider, "--url", "simulator", "--text", "Hello")
+    assert (code, errors) == (0, "")
+    assert "simulator. You said: Hello" in output
 
 
 def test_providers_as_json(call):

@@ -133,3 +133,19 @@ async def test_simulate_drops_connections_on_request(capsys):
         with pytest.raises(ConnectionError):
             async with VoiceEngine(OpenAIProvider(config)) as engine:
                 await engine.ask("Hello")
+
+
+async def test_a_reader_that_leaves_is_no_error_to_tell():
+    """As in `voicechat providers | head -1`."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "voicechatengine.cli.main", "providers"),
+            stdout=writing,
+            stderr=asyncio.subprocess.PIPE,
+        )
+    finally:
+        os.close(writing)
+    _, errors = await process.communicate()
+    assert (process.returncode, errors) == (1, b"")

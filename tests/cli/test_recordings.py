@@ -278,6 +278,26 @@ def test_replay_of_two_sessions_in_two_formats(call, tmp_path):
     assert "2 sessions" in call("inspect", str(tmp_path / "a.jsonl"))[1]
 
 
+def test_replay_looks_at_where_it_is_to_write_first(call, tmp_path):
+    """Nothing is played for a file that cannot be."""
+    path = recording(tmp_path / "a.jsonl", ended=True)
+    code, output, errors = call("replay", path, "--speed", "0", "--output", str(tmp_path / "no/out.wav"))
+    assert (code, output) == (2, "")
+    assert f"{tmp_path / 'no'} is no folder" in errors
+
+
+def test_a_replay_that_fails_has_a_summary_too(call, tmp_path):
+    """The last line is one, however it ended."""
+    tape = Tape(tmp_path / "a.jsonl", clock=lambda: 0.0)
+    tape.write(Session(0.0, "P", AudioFormat(), {}))
+    tape.write(Call(0.0, 1, "connect"))
+    tape.close()
+    code, output, errors = call("replay", str(tmp_path / "a.jsonl"), "--speed", "0", "--json")
+    summary = json.loads(output.splitlines()[-1])
+    assert (summary["type"], summary["exit"], summary["output"]) == ("summary", code, None)
+    assert errors == f"voicechat: {summary['error']}\n"
+
+
 @pytest.mark.parametrize("command", ["replay", "inspect"])
 @pytest.mark.parametrize(("name", "text"), [("none.jsonl", "cannot be read"), (QUESTION, "is no recording")])
 def test_what_is_no_recording(call, command, name, text):

@@ -30,7 +30,7 @@ MEANING: Final[dict[Exit, str]] = {
     Exit.FAILED: "it failed: no answer came, the provider reported an error, or a law is broken",
     Exit.USAGE: "the command line or the input is not usable",
     Exit.AUTHENTICATION: "no key is set, or the provider did not accept it",
-    Exit.CONNECTION: "the server could not be reached, or the connection was lost",
+    Exit.CONNECTION: "no session could be opened, or the connection was lost",
     Exit.INTERRUPTED: "Ctrl-C",
 }
 

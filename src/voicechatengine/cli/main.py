@@ -8,6 +8,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from pathlib import Path
 from typing import Final, NoReturn
 
 from voicechatengine.cli import check, inspection, providers, record, replay, simulate, talk
@@ -37,6 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return COMMANDS[arguments.command](arguments)
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
+    except BrokenPipeError:  # who read the output has left, as `head` does: there is nobody to tell
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - takes what is buffered still
+        return Exit.FAILED
     except Exception as error:  # noqa: BLE001 - the top: whatever it is, people get one line and scripts a code
         if os.environ.get("VOICECHAT_DEBUG") == "1":
             traceback.print_exc()
@@ -55,27 +59,31 @@ class Parser(argparse.ArgumentParser):
 def parser() -> Parser:
     """The arguments of the command."""
     codes = "\n".join(f"  {code:>3}  {meaning}" for code, meaning in MEANING.items())
+    epilog = f"exit codes:\n{codes}"
     top = Parser(
         prog="voicechat",
         description="Talk to realtime voice AIs.",
-        epilog=f"exit codes:\n{codes}",
+        epilog=epilog,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     top.add_argument("--version", action="version", version=f"voicechat {version('voicechatengine')}")
     commands = top.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    _talk(commands.add_parser("talk", help="hold a conversation", epilog=top.epilog,
-                              formatter_class=argparse.RawDescriptionHelpFormatter))  # fmt: skip
-    _simulate(commands.add_parser("simulate", help="serve a simulator of a vendor until Ctrl-C"))
-    listing = commands.add_parser("providers", help="what each provider can do")
-    listing.add_argument("--json", action="store_true", help="as one JSON object")
-    _record(commands.add_parser("record", help="hold a conversation and write it down", epilog=top.epilog,
-                                formatter_class=argparse.RawDescriptionHelpFormatter))  # fmt: skip
-    _replay(commands.add_parser("replay", help="play a recorded conversation"))
-    _inspect(
-        commands.add_parser("inspect", help="turns, latencies and interruptions of a recorded conversation")
-    )
-    _check(commands.add_parser("check", help="hold the laws of the contract against a provider"))
+    for name, (does, fill) in ARGUMENTS.items():
+        fill(
+            commands.add_parser(
+                name,
+                help=does,
+                description=f"{does[0].upper()}{does[1:]}.",
+                epilog=epilog,
+                formatter_class=argparse.RawDescriptionHelpFormatter,
+            )
+        )
     return top
+
+
+def _providers(add: argparse.ArgumentParser) -> None:
+    add.add_argument("names", nargs="*", metavar="PROVIDER", help=f"{', '.join(PROVIDERS)} (default: all)")
+    add.add_argument("--json", action="store_true", help="as one JSON object")
 
 
 def _check(add: argparse.ArgumentParser) -> None:
@@ -91,7 +99,7 @@ def _check(add: argparse.ArgumentParser) -> None:
         "--live", action="store_true", help="in real time, against the real service: it may cost money"
     )
     add.add_argument(
-        "--url", help="another server of the same kind; 'simulator' is one here, which is also the default"
+        "--url", help="with --live, another server of the same kind; 'simulator', the default, is one here"
     )
     add.add_argument("--json", action="store_true", help="as one JSON object")
 
@@ -138,11 +146,11 @@ def _replay(add: argparse.ArgumentParser) -> None:
 def _inspect(add: argparse.ArgumentParser) -> None:
     add.add_argument("recording", metavar="FILE", help="a recording")
     add.add_argument("--json", action="store_true", help="as one JSON object")
-    add.add_argument("--plot", metavar="OUT.PNG", help="a picture as well (needs matplotlib)")
+    add.add_argument("--plot", metavar="OUT.PNG", help="draw a picture as well (needs the extra plot)")
 
 
 def _simulate(add: argparse.ArgumentParser) -> None:
-    add.add_argument("vendor", choices=SIMULATORS, help="whose service to simulate")
+    add.add_argument("vendor", choices=SIMULATORS, metavar="VENDOR", help=", ".join(SIMULATORS))
     add.add_argument("--host", default="127.0.0.1", help="the address to listen at (default: %(default)s)")
     add.add_argument("--port", type=port, default=0, help="the port (default: any free one)")
     faults = add.add_argument_group("faults on request")
@@ -157,6 +165,21 @@ def _simulate(add: argparse.ArgumentParser) -> None:
     )
     faults.add_argument("--rate-limit", type=positive, metavar="N", help="refuse the first N connections")
     faults.add_argument("--expire-after", type=duration, metavar="S", help="end each session after S seconds")
+
+
+ARGUMENTS: Final[dict[str, tuple[str, Callable[[argparse.ArgumentParser], None]]]] = {
+    "talk": ("hold a conversation", _talk),
+    "simulate": (
+        "serve a simulator of a vendor until Ctrl-C; its URL is the one line that it prints",
+        _simulate,
+    ),
+    "providers": ("show what each provider can do", _providers),
+    "record": ("hold a conversation and write it down", _record),
+    "replay": ("play a recorded conversation", _replay),
+    "inspect": ("show turns, latencies and interruptions of a recorded conversation", _inspect),
+    "check": ("hold the laws of the contract against a provider", _check),
+}
+"""What each command does, and its arguments."""
 
 
 def port(text: str) -> int:

@@ -1,4 +1,4 @@
-"""What `voicechat talk` shows: events as lines for people or as JSON for programs, and the figures at the end.
+"""What `voicechat talk` and `voicechat replay` show: events as lines for people or as JSON for programs, and the figures at the end.
 
 Pure but for the stream that it is given. `rich` is used where it is installed and the stream is a terminal; elsewhere the
 same lines come as plain text.
@@ -6,13 +6,17 @@ same lines come as plain text.
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from enum import Enum
+from pathlib import Path
 from typing import Any, Final, Protocol, TextIO, TypeAlias, cast
 
 import msgspec
 
+from voicechatengine.cli.exits import Exit, UsageError, exit_of, one_line
 from voicechatengine.engine.metrics import Metrics, Turn
 from voicechatengine.events import (
     ConnectionState,
@@ -39,7 +43,7 @@ COLUMNS: Final = ("turn", "first audio", "length", "interruptions", "status")
 
 
 class Output(Protocol):
-    """**Protocol:** where `talk` tells what happens."""
+    """**Protocol:** where `talk` and `replay` tell what happens."""
 
     def asked(self, text: str) -> None:
         """The user asked this in writing."""
@@ -101,6 +105,26 @@ class Screen:
         if self._speaking is not None:
             self._paint("", "", "\n")
             self._speaking = None
+
+
+@contextlib.contextmanager
+def summed_up(out: Output, figures: Callable[[], tuple[Metrics, str | None]]) -> Generator[None]:
+    """Ends the output with the figures, and the file that was written, however what stands below it ends."""
+    try:
+        yield
+    except Exception as failure:
+        out.end(figures()[0], None, one_line(failure), exit_of(failure))
+        raise
+    except asyncio.CancelledError:
+        out.end(figures()[0], None, "interrupted", Exit.INTERRUPTED)
+        raise
+    out.end(*figures(), None, Exit.OK)
+
+
+def writable(path: str) -> None:
+    """Raises `UsageError` for a file in a folder that is not there, before anything is done that it was to keep."""
+    if not (folder := Path(path).parent).is_dir():
+        raise UsageError(f"{path} cannot be written: {folder} is no folder")
 
 
 class JsonLines:

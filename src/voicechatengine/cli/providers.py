@@ -13,15 +13,15 @@ from voicechatengine.audio.format import AudioFormat
 from voicechatengine.capabilities import Capabilities
 from voicechatengine.cli.exits import Exit
 from voicechatengine.cli.output import painter, plain, table
-from voicechatengine.cli.registry import capabilities
+from voicechatengine.cli.registry import PROVIDERS, capabilities
 
 Value: TypeAlias = bool | float | tuple[AudioFormat | str, ...] | None
 NAMES: Final = tuple(Capabilities.__annotations__)
 
 
 def run(arguments: argparse.Namespace) -> Exit:
-    """Shows the capabilities of every provider, with no key and no connection."""
-    found = capabilities()
+    """Shows the capabilities of every provider, or of those that are named, with no key and no connection."""
+    found = capabilities(arguments.names or PROVIDERS)
     if arguments.json:
         print(json.dumps(plain(found), indent=2))
         return Exit.OK

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
@@ -12,6 +12,7 @@ from voicechatengine.capabilities import Capabilities
 from voicechatengine.cli.exits import UsageError
 from voicechatengine.errors import ProviderError
 from voicechatengine.provider import Provider, ProviderConfig
+from voicechatengine.simulators import SIMULATORS
 
 
 class Entry(NamedTuple):
@@ -52,6 +53,12 @@ PROVIDERS: Final[dict[str, Entry]] = {
     ),
 }
 
+PARTS: Final = ("cascade", "chat", "deepgram", "elevenlabs", "speech")
+"""What makes the parts of a provider, and none by itself; each has a page of its name."""
+
+SIMULATOR: Final = "simulator"
+"""The url that stands for a simulator here."""
+
 MEMBERS: Final = tuple(name for name in vars(Provider) if not name.startswith("_"))
 
 
@@ -64,18 +71,40 @@ def make(name: str, options: Mapping[str, Any], *, written: bool = False) -> Pro
     """
     if ":" in name:
         return _from_factory(name, options)
-    entry = PROVIDERS.get(name)
-    if entry is None:
-        raise UsageError(
-            f"provider {name!r} is not known: use {', '.join(PROVIDERS)},"
-            " or package.module:factory for one of your own"
-        )
+    entry = entry_of(name)
     if entry.local and "url" in options:
         raise UsageError(f"provider {name} has no server: leave --url out")
     spoken: Mapping[str, Any] = {} if written else entry.spoken
     module = importlib.import_module(entry.module)
     config: ProviderConfig = getattr(module, entry.config)(**entry.preset, **spoken, **options)
     return cast("Provider", getattr(module, entry.provider)(config))
+
+
+def entry_of(name: str) -> Entry:
+    """The provider of that name in the table. Raises `UsageError` for one that is not there."""
+    if name in PARTS:
+        raise UsageError(
+            f"{name} makes parts of a provider, and none by itself: put one together as docs/providers/{name}.md shows,"
+            " and give package.module:factory"
+        )
+    if name not in PROVIDERS:
+        raise UsageError(
+            f"provider {name!r} is not known: use {', '.join(PROVIDERS)},"
+            " or package.module:factory for one of your own"
+        )
+    return PROVIDERS[name]
+
+
+def simulated(name: str) -> Entry:
+    """The provider of that name, of whose vendor there is a simulator. Raises `UsageError` where there is none."""
+    if ":" in name:
+        raise UsageError(
+            f"which simulator {name} wants is not known: start one with voicechat simulate, and give its URL"
+        )
+    entry = entry_of(name)
+    if name not in SIMULATORS:
+        raise UsageError(f"there is no simulator for {name}: leave --url out")
+    return entry
 
 
 def load(name: str) -> Callable[..., Any]:
@@ -114,6 +143,6 @@ def _from_factory(name: str, options: Mapping[str, Any]) -> Provider:
     return cast("Provider", provider)
 
 
-def capabilities() -> dict[str, Capabilities]:
-    """What each provider in the table can do, with no key and no connection."""
-    return {name: make(name, {"api_key": "none"}).get_capabilities() for name in PROVIDERS}
+def capabilities(names: Iterable[str] = PROVIDERS) -> dict[str, Capabilities]:
+    """What each of these providers can do, with no key and no connection. Raises as `make` does."""
+    return {name: make(name, {"api_key": "none"}).get_capabilities() for name in names}

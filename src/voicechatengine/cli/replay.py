@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import contextlib
 import sys
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.audio.recode import Recoder
 from voicechatengine.audio.wav import WavWriter
 from voicechatengine.cli.exits import Exit
-from voicechatengine.cli.output import JsonLines, Output, Screen
+from voicechatengine.cli.output import JsonLines, Output, Screen, summed_up, writable
 from voicechatengine.cli.timeline import timeline_of
 from voicechatengine.compose.replay import Replayed
 from voicechatengine.compose.tape import read
@@ -25,10 +26,12 @@ def run(arguments: argparse.Namespace) -> Exit:
 
 
 async def _play(arguments: argparse.Namespace, out: Output) -> None:
+    if arguments.output is not None:
+        writable(arguments.output)
     timeline = timeline_of(read(arguments.recording))
     provider = Replayed(arguments.recording, speed=arguments.speed)
     answer = _Answer(arguments.output)
-    try:
+    with summed_up(out, lambda: (timeline.metrics, answer.written)), contextlib.closing(answer):
         for _ in range(timeline.sessions):
             await provider.connect()
             async for event in provider.events():
@@ -36,9 +39,6 @@ async def _play(arguments: argparse.Namespace, out: Output) -> None:
                 if isinstance(event.data, AudioChunk):
                     answer.write(event.data, provider.get_audio_format())
             await provider.disconnect()
-    finally:
-        answer.close()
-    out.end(timeline.metrics, answer.written, None, Exit.OK)
 
 
 class _Answer:

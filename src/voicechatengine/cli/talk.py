@@ -7,24 +7,22 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Final
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.audio.wav import WavWriter
-from voicechatengine.cli.exits import ConversationError, Exit, UsageError, exit_of, one_line
-from voicechatengine.cli.output import JsonLines, Output, Screen
-from voicechatengine.cli.registry import make
+from voicechatengine.cli.exits import ConversationError, Exit, UsageError
+from voicechatengine.cli.output import JsonLines, Output, Screen, summed_up, writable
+from voicechatengine.cli.registry import SIMULATOR, make, simulated
 from voicechatengine.engine.devices import Microphone, Speaker
 from voicechatengine.engine.engine import Reply, VoiceEngine
 from voicechatengine.engine.io import AudioSink, AudioSource, VirtualSpeaker, wav_sink, wav_source
 from voicechatengine.engine.metrics import Metrics
 from voicechatengine.events import ProviderEvent, ResponseCompleted
 from voicechatengine.provider import Provider
-from voicechatengine.simulators import SIMULATORS, simulator
+from voicechatengine.simulators import simulator
 
 OPTIONS: Final = ("url", "model", "voice", "instructions")  # arguments that are a config's fields as they are
-SIMULATOR: Final = "simulator"  # the --url that starts one here
 MIC: Final = "mic"
 SPEAKER: Final = "speaker"
 
@@ -43,16 +41,9 @@ def run(
 async def _told(arguments: argparse.Namespace, wrap: Callable[[Provider], Provider], out: Output) -> None:
     """The conversation, and at its end, however it ends, the figures."""
     ended = _Ended(out)
-    try:
-        await _talk(arguments, wrap, out, ended)
-    except Exception as failure:
-        out.end(ended.metrics, None, one_line(failure), exit_of(failure))
-        raise
-    except asyncio.CancelledError:
-        out.end(ended.metrics, None, "interrupted", Exit.INTERRUPTED)
-        raise
     to_file = None if arguments.output == SPEAKER else arguments.output
-    out.end(ended.metrics, to_file, None, Exit.OK)
+    with summed_up(out, lambda: (ended.metrics, to_file)):
+        await _talk(arguments, wrap, out, ended)
 
 
 class _Ended:
@@ -76,13 +67,12 @@ async def _talk(
     text: str | None = arguments.text
     source = _source(arguments.input or MIC) if text is None else None
     output: str | None = arguments.output
-    if output not in (None, SPEAKER) and not Path(output).parent.is_dir():
-        raise UsageError(f"{output} cannot be written: {Path(output).parent} is no folder")
+    if output not in (None, SPEAKER):
+        writable(output)
     options = {name: value for name in OPTIONS if (value := getattr(arguments, name)) is not None}
     async with contextlib.AsyncExitStack() as stack:
         if arguments.url == SIMULATOR:
-            if arguments.provider not in SIMULATORS:
-                raise UsageError(f"there is no simulator for {arguments.provider}: leave --url out")
+            simulated(arguments.provider)
             server = await stack.enter_async_context(simulator(arguments.provider))
             options |= {"url": server.url, "api_key": "made-up"}
         written = text is not None and output is None
