@@ -13,7 +13,12 @@ from voicechatengine.events import (
     ErrorInfo,
     Event,
     EventData,
+    InputTranscript,
+    Interrupted,
     ProviderEvent,
+    ResponseCompleted,
+    SessionCreated,
+    SessionUpdated,
     TextChunk,
     Usage,
     VendorMessage,
@@ -103,3 +108,14 @@ def test_usage_adds_up_field_by_field():
     assert Usage(1, 2, 3, input_seconds=0.5) + Usage(10, 20, 30, cached_tokens=4) == Usage(
         11, 22, 33, 4, input_seconds=0.5
     )
+
+
+def test_what_was_not_said_is_not_claimed():
+    """No vendor says everything: counts are nothing then, and flags are the harmless way round."""
+    assert Usage() + Usage() == Usage()
+    assert not SessionCreated("s").resumed
+    assert not SessionUpdated("s").resumed
+    assert not InputTranscript("so far").final
+    assert Interrupted("r").generated_ms == 0
+    assert ResponseCompleted("r").tool_calls == 0
+    assert ErrorInfo("c", "m").recoverable

@@ -16,6 +16,7 @@ from voicechatengine.session.clock import loop_clock
 from voicechatengine.session.fold import events
 from voicechatengine.session.http import CUT, HttpAnswer, HttpRequest, MemoryAnswer, MemoryHttp
 from voicechatengine.session.http_stream import stream
+from voicechatengine.session.refusal import MAX_ERROR_BODY
 
 ASKED = HttpRequest("http://here/v1?key=secret", b"{}", {"x-api-key": "secret"})
 
@@ -93,6 +94,31 @@ async def test_a_server_that_fails_after_a_word_is_not_asked_again(chunks: Seque
     with pytest.raises(ConnectionError, match="overloaded"):
         await told(server.ask(), seen)
     assert seen == ["a", "b"]
+
+
+async def test_it_is_asked_again_after_a_pause():
+    began = asyncio.get_running_loop().time()
+    assert await told(Server(MemoryAnswer(status=500), MemoryAnswer([b"ok."])).ask()) == "ok."
+    assert asyncio.get_running_loop().time() > began
+
+
+async def test_of_a_long_refusal_no_more_is_waited_for_than_is_read():
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(ConnectionError, match="HTTP 404"):
+        await told(Server(MemoryAnswer(silent(b"x" * MAX_ERROR_BODY), 404)).ask())
+    assert asyncio.get_running_loop().time() == began
+
+
+async def test_the_end_of_an_answer_that_has_said_all_is_read_so_that_its_connection_can_be_used_again():
+    read: list[bytes] = []
+
+    async def chunks() -> AsyncIterator[bytes]:
+        for chunk in (b"a.", b"\n"):
+            read.append(chunk)
+            yield chunk
+
+    assert await told(Server(MemoryAnswer(chunks())).ask()) == "a."
+    assert read == [b"a.", b"\n"]
 
 
 async def test_asking_again_has_an_end():

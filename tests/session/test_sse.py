@@ -67,6 +67,36 @@ def test_an_event_without_an_end_is_an_error_and_no_memory(stream):
         feed_slowly(stream)
 
 
+def test_an_event_may_be_just_as_long_as_the_limit_and_so_may_the_next():
+    parser, event = SseParser(max_event=64), b"data: " + b"x" * 58
+    for _ in range(2):
+        assert [len(each.data) for each in parser.feed(event + b"\n\n")] == [58]
+    with pytest.raises(ProtocolError):
+        list(parser.feed(event + b"x"))
+
+
+@pytest.mark.parametrize(
+    ("pieces", "data"),
+    [
+        ((b"data: 1\r", b"\n", b"\n"), ["1"]),
+        ((b"data: 1\n", b"", b"\n"), ["1"]),
+        ((b"data: 1\r", b"", b"\ndata: 2\n\n"), ["1\n2"]),
+    ],
+)
+def test_a_lines_end_that_is_cut_in_two_is_one(pieces, data):
+    assert [event.data for event in parsed(*pieces)[0]] == data
+
+
+@pytest.mark.parametrize("before", [b"\n", b"data: 1\n"])
+def test_a_byte_order_mark_is_one_at_the_very_beginning_only(before):
+    events, _, _ = parsed(before + b"\xef\xbb\xbfdata: 2\n\n")
+    assert "2" not in "".join(event.data for event in events)
+
+
+def test_a_very_long_pause_is_cut_to_nine_digits():
+    assert parsed(b"retry: 1234567890123\n")[2] == 123_456_789
+
+
 def test_what_comes_before_a_fault_is_given_before_it():
     events = SseParser(max_event=64).feed(b"data: 1\n\n" + b"x" * 100)
     assert next(events).data == "1"

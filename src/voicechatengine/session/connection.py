@@ -66,7 +66,7 @@ class Connection(Generic[C]):
                 if vendor.prepare is not None:
                     self._config = await vendor.prepare(around.config)
                 endpoint = vendor.endpoint(self._config, self.restore)
-                dialect = self._dialect = vendor.dialect(self._config, self.restore, around.ids)
+                dialect = vendor.dialect(self._config, self.restore, around.ids)
                 transport = await around.connector(endpoint)
         except TimeoutError:
             return DeadlineError(

@@ -1,0 +1,265 @@
+"""A runtime from one life to the next, and one connection's part in it: who ends it, why, and what is told of that."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from test_runtime import SECOND, until
+from toy import FORMAT, TOY, FarEnd, ToyDialect, toy
+
+from voicechatengine import (
+    AudioError,
+    AuthenticationError,
+    ConnectionError,
+    ConnectionState,
+    ProviderConfig,
+    RateLimitError,
+)
+from voicechatengine.session.dialect import Close, Endpoint, Ids, Restore
+from voicechatengine.session.runtime import Runtime
+from voicechatengine.session.transport import Transport
+from voicechatengine.session.vendor import Vendor
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def states(events: list[Any]) -> list[str]:
+    return [str(event.data.state) for event in events if event.type == "state_changed"]
+
+
+def provider_of(vendor: Vendor[ProviderConfig], far: Any, **config: Any) -> Runtime[ProviderConfig]:
+    loop = asyncio.get_running_loop()
+    return Runtime(ProviderConfig(**config), vendor, connector=far, clock=loop.time, rng=random.Random(1))
+
+
+async def opened(far: FarEnd) -> tuple[Any, Any]:
+    provider = toy(far)
+    events = provider.events()
+    await provider.connect()
+    await until(events, "session_created")
+    return provider, events
+
+
+# ------------------------------------------------------------------ one life after the other
+
+
+async def test_a_second_life_is_as_good_as_the_first():
+    """Its events are heard, and it comes back after a cut; so it does after an error that ended the life before."""
+    far = FarEnd()
+    provider, events = await opened(far)
+    await provider.disconnect()
+    await provider.connect()
+    events = provider.events()
+    far.calls[1].near.cut()
+    await until(events, "reconnected")
+    await far.calls[2].say("error", code="gone", message="over", recoverable=False)
+    await until(events, "error")
+    assert [event.type async for event in events] == ["state_changed"]
+    await provider.connect()
+    events = provider.events()
+    far.calls[3].near.cut()
+    await until(events, "reconnected")
+    assert provider.is_connected()
+    await provider.disconnect()
+
+
+async def test_after_an_error_a_disconnect_is_told_as_a_change_of_state():
+    far = FarEnd()
+    provider, events = await opened(far)
+    await far.calls[0].say("error", code="gone", message="over", recoverable=False)
+    seen = [event async for event in events]
+    assert states(seen) == ["error"]
+    assert [event.data.recoverable for event in seen if event.type == "error"] == [False]
+    await provider.disconnect()
+    assert states([event async for event in events]) == ["disconnected"]
+    assert await far.calls[0].ended() == Close(1000)
+
+
+async def test_giving_up_is_an_error_from_which_nothing_recovers():
+    far = FarEnd()
+    provider, events = await opened(far)
+    far.refuse = [AuthenticationError("revoked")]
+    far.calls[0].near.cut()
+    seen = [event async for event in events]
+    assert [event.data.recoverable for event in seen if event.type == "error"] == [False]
+    await provider.disconnect()
+
+
+async def test_a_disconnect_does_not_wait_for_a_dial_or_for_the_next_attempt():
+    dialling = asyncio.Event()
+
+    async def never(endpoint: Endpoint) -> Transport:
+        dialling.set()
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    provider = toy(never)
+    connecting = asyncio.create_task(provider.connect())
+    await dialling.wait()
+    await provider.disconnect()
+    with pytest.raises(ConnectionError, match="disconnected"):
+        await connecting
+    far = FarEnd()
+    provider, events = await opened(far)
+    far.refuse = [RateLimitError("wait", retry_after=20), *[ConnectionError("full")] * 3]
+    far.calls[0].near.cut()
+    await until(events, "reconnecting")
+    await until(events, "reconnecting")
+    began = now()
+    await provider.disconnect()
+    assert now() == began
+    assert not provider.is_connected()
+
+
+async def test_a_cut_while_the_next_session_is_opened_waits_for_neither():
+    far = FarEnd()
+    provider, events = await opened(far)
+    far.greet = False
+    await far.calls[0].say("expiring", seconds_left=60)
+    await far.call(2)
+    far.greet = True
+    began = now()
+    far.calls[0].near.cut()
+    await until(events, "reconnecting")
+    assert now() == began
+    await until(events, "reconnected")
+    await provider.disconnect()
+
+
+# ------------------------------------------------------------------ what is said and heard
+
+
+async def test_an_interrupt_is_said_to_the_vendor():
+    far = FarEnd()
+    provider, _ = await opened(far)
+    await provider.interrupt()
+    frames = await far.calls[0].heard(lambda frames: len(frames) == 2)
+    assert frames[1]["type"] == "response_cancel"
+    await provider.disconnect()
+
+
+async def test_sound_is_heard_as_an_event_of_its_session():
+    far = FarEnd()
+    provider, events = await opened(far)
+    await far.calls[0].say("started", response_id="r")
+    await far.calls[0].say("audio", audio="00000100", response_id="r")
+    (*_, sound) = await until(events, "audio_chunk")
+    assert (sound.data.audio, sound.session_id, sound.provider) == (b"\0\0\1\0", "s1", "toy")
+    await provider.disconnect()
+
+
+async def test_the_format_is_the_vendors_and_what_cannot_be_audio_is_refused_while_reconnecting_too():
+    far = FarEnd()
+    provider, events = await opened(far)
+    assert provider.get_audio_format() == FORMAT
+    far.calls[0].near.cut()
+    await until(events, "reconnecting")
+    with pytest.raises(AudioError):
+        await provider.send_audio(b"odd")
+    await until(events, "reconnected")
+    await provider.disconnect()
+
+
+async def test_a_sender_that_waits_for_the_reconnection_is_told_when_there_will_be_none():
+    far = FarEnd()
+    provider, events = await opened(far)
+    far.refuse = [ConnectionError("full")] * 20
+    far.calls[0].near.cut()
+    await until(events, "reconnecting")
+
+    async def speak() -> None:
+        while True:
+            await provider.send_audio(SECOND)
+
+    speaking = asyncio.create_task(speak())
+    await asyncio.sleep(0)
+    await provider.disconnect()
+    with pytest.raises(ConnectionError):
+        await speaking
+
+
+# ------------------------------------------------------------------ why a connection ended
+
+
+async def test_an_error_that_is_no_end_ends_nothing_and_explains_no_later_cut():
+    far = FarEnd()
+    provider, events = await opened(far)
+    await far.calls[0].say("error", code="odd", message="something odd")
+    await until(events, "error")
+    await asyncio.sleep(1)
+    assert provider.is_connected()
+    far.calls[0].near.cut()
+    (*_, told) = await until(events, "reconnecting")
+    assert told.data.cause == "the connection ended with code 1006 (connection lost)"
+    await until(events, "reconnected")
+    await provider.disconnect()
+
+
+async def test_an_error_before_the_session_explains_why_there_is_none():
+    far = FarEnd(greet=False)
+    provider = toy(far)
+    connecting = asyncio.create_task(provider.connect())
+    call = await far.call(1)
+    await call.say("error", code="busy", message="no room")
+    await asyncio.sleep(1)
+    call.near.cut()
+    with pytest.raises(ConnectionError, match="no room") as caught:
+        await connecting
+    assert caught.value.code == "busy"
+
+
+async def test_what_a_connection_needs_first_is_fetched_for_each():
+    asked: list[str] = []
+
+    async def prepare(config: ProviderConfig) -> ProviderConfig:
+        asked.append(config.model)
+        return replace(config, model=f"{config.model}-{len(asked)}")
+
+    def endpoint(config: ProviderConfig, restore: Restore) -> Endpoint:
+        return Endpoint(f"ws://toy/{config.model}")
+
+    urls: list[str] = []
+
+    async def dial(endpoint: Endpoint) -> Transport:
+        urls.append(endpoint.url)
+        return await far(endpoint)
+
+    far = FarEnd()
+    provider = provider_of(replace(TOY, prepare=prepare, endpoint=endpoint), dial, model="m")
+    events = provider.events()
+    await provider.connect()
+    far.calls[0].near.cut()
+    await until(events, "reconnected")
+    await provider.disconnect()
+    assert asked == ["m", "m"]
+    assert urls == ["ws://toy/m-1", "ws://toy/m-2"]
+
+
+async def test_a_defect_beside_the_session_is_logged_and_ends_nothing(caplog: pytest.LogCaptureFixture):
+    made: list[ToyDialect] = []
+
+    def dialect(config: ProviderConfig, restore: Restore, ids: Ids) -> ToyDialect:
+        if len(made) == 1:
+            made.append(made[0])
+            raise KeyError("a defect")
+        made.append(ToyDialect(config, restore, ids))
+        return made[-1]
+
+    far = FarEnd()
+    provider = provider_of(replace(TOY, dialect=dialect), far)
+    events = provider.events()
+    await provider.connect()
+    with caplog.at_level(logging.ERROR, "voicechatengine"):
+        await far.calls[0].say("expiring", seconds_left=60)
+        await until(events, "reconnected")
+    assert [record.getMessage() for record in caplog.records] == ["a connection beside the session failed"]
+    assert provider.is_connected()
+    await provider.disconnect()
+    assert ConnectionState.ERROR not in states([event async for event in events])
