@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import contextlib
 import inspect
+import os
 import re
 import shlex
 import sys
@@ -47,6 +49,19 @@ async def run_block(source: str, path: Path, line: int, names: dict[str, object]
         del sys.modules["block"]
 
 
+async def run_program(source: str, url: str) -> None:
+    """Runs a block that is a whole program, as from a file of its own, with a key."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", source, url),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "OPENAI_API_KEY": "any"},
+    )
+    output, errors = await process.communicate()
+    assert (process.returncode, errors.decode()) == (0, "")
+    assert "You said: " in output.decode()
+
+
 @pytest.fixture
 def examples():
     """The examples can be imported, as in their own folder."""
@@ -60,12 +75,14 @@ def examples():
 @pytest.mark.usefixtures("examples")
 @pytest.mark.parametrize(("page", "line", "source"), BLOCKS)
 async def test_python_blocks_run(page, line, source, tmp_path):
-    """Each block is a program of its own. `url` is that of a simulator, `question` a WAV file, and the folder is empty."""
+    """Each block stands for itself. `url` is that of a simulator, `question` a WAV file, and the folder is empty."""
     question = str(ROOT / "examples/question.wav")
     with contextlib.chdir(tmp_path):
         async with simulator("openai") as server:
-            names: dict[str, object] = {"url": server.url, "question": question}
-            await run_block(source, page, line, names)
+            if "sys.argv" in source:
+                await run_program(source, server.url)
+            else:
+                await run_block(source, page, line, {"url": server.url, "question": question})
 
 
 def test_a_new_vendor_is_one_file_of_eighty_lines_and_its_page_shows_all_of_it():
@@ -79,6 +96,14 @@ def test_every_page_with_code_is_run():
     """The pattern above finds every fence that says python."""
     fences = sum(page.read_text().count("```python") for page in PAGES)
     assert len(BLOCKS) == fences > 0
+
+
+def test_the_readme_leads_to_every_page():
+    """Nobody has to look for one."""
+    text = (ROOT / "README.md").read_text()
+    assert [
+        page for page in PAGES if page.parts[-1] != "README.md" and f"({page.relative_to(ROOT)})" not in text
+    ] == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
