@@ -13,6 +13,7 @@ from voicechatengine.events import ErrorInfo, SessionCreated, SessionExpiring, V
 from voicechatengine.messages import (
     AudioAppend,
     AudioPart,
+    Image,
     ImagePart,
     MessageItem,
     Options,
@@ -249,6 +250,19 @@ def test_a_handle_and_what_it_does_not_hold_are_kept():
     script.says(sessionResumptionUpdate={"resumable": False})
     script.ends()
     assert handle(script) == Memo("h1", ("i9", "item_5"))
+
+
+@pytest.mark.parametrize("model", [OLD, NEW])
+def test_what_waits_for_a_request_is_in_no_handle_until_it_is_sent(model):
+    script = Script(model=model).asks()
+    script.does(said("And this", "i9")).does(Image(b"x", "image/png"))  # while the reply is on its way
+    script.words("Hello.").done().says(sessionResumptionUpdate={"newHandle": "h1", "resumable": True})
+    (written, shown) = handle(script).unseen
+    assert written == "i9"
+    script.does(ResponseCreate())
+    assert handle(script) == Memo("h1", ("i9", shown))  # the handle is older than they are
+    script.words("Yes.").done().says(sessionResumptionUpdate={"newHandle": "h2", "resumable": True})
+    assert handle(script) == Memo("h2")
 
 
 def test_in_transparent_mode_the_service_says_how_much_it_has_taken():

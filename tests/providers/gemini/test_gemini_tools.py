@@ -237,6 +237,27 @@ def test_cancelled_calls_are_told_and_their_results_are_dropped():
     assert script.says(toolCallCancellation={}).events == []
 
 
+@pytest.mark.parametrize("model", [OLD, NEW])
+def test_a_request_that_waits_is_made_when_the_calls_are_answered(model):
+    script = Script(model=model, tools=(TOOL,)).asks()
+    script.words("Let me see.").does(said("Also this")).does(ResponseCreate())
+    assert script.calls("c1").one(ResponseCompleted).tool_calls == 1
+    assert not script.frames
+    assert "toolResponse" in script.does(ToolResult("c1", "1")).frame
+    script.words("It is 1.")
+    assert "Also this" in str(script.done().frame)
+
+
+@pytest.mark.parametrize("model", [OLD, NEW])
+def test_a_request_does_not_wait_for_results_that_nobody_gives(model):
+    script = Script(model=model, tools=(TOOL,), patience=9).asks()
+    script.words("Let me see.").does(said("Also this")).does(ResponseCreate())
+    script.calls("c1").waits(8.9)
+    assert not script.frames
+    assert "Also this" in str(script.waits(0.1).frame)
+    assert script.words("That too.").one(ResponseStarted)
+
+
 # ------------------------------------------------------------------ interruption
 
 

@@ -123,6 +123,8 @@ class GeminiClient:
             state.answering = state.answer_due = None
         if state.mute_due is not None and state.mute_due <= now:
             state.mute_due = None
+        if state.results_due is not None and state.results_due <= now:
+            state.results_due = None
         if state.asked is not None and state.asked.due <= now:
             why = "no reply began in the time that was allowed for it"
             out.append(ErrorInfo("response_timeout", why, command=state.asked.kind))
@@ -136,7 +138,7 @@ class GeminiClient:
         state = self._state
         return Restore(
             options=state.options,
-            handle=state.bookmark.write(),
+            handle=state.bookmark.write(each.key for each in state.pending),
             pending_calls=tuple(call for call, each in state.calls.items() if each.wanted),
             reply_owed=state.owed,
         )

@@ -24,7 +24,16 @@ from voicechatengine.events import (
 )
 from voicechatengine.messages import Item, MessageItem, ToolCallItem, ToolResultItem
 from voicechatengine.providers.gemini import decode, encode, objects, resume, wire
-from voicechatengine.providers.gemini.state import ANSWER_S, LATE_S, QUIET_S, Call, Output, State, remember
+from voicechatengine.providers.gemini.state import (
+    ANSWER_S,
+    LATE_S,
+    QUIET_S,
+    Call,
+    Held,
+    Output,
+    State,
+    remember,
+)
 
 GONE_S: Final = 10.0  # left after a goAway that does not say how much
 _STARTS: Final = ("ACTIVITY_START", "VAD_SIGNAL_TYPE_SOS")
@@ -113,9 +122,10 @@ def _seed(state: State, history: tuple[Item, ...], out: list[Output]) -> None:
         content = _replayed(state, item, names, f"item {index} of the history", out)
         if content is not None:
             contents.append((item, content))
-    waiting: list[objects.Content] = []
+    waiting: list[Held] = []
     while contents and isinstance(contents[-1][0], MessageItem) and contents[-1][1].role == "user":
-        waiting.insert(0, contents.pop()[1])
+        item, content = contents.pop()
+        waiting.insert(0, Held(resume.key(item), content))
     announced = state.traits.history_config and not state.surface.vertex and seeds(history)
     if contents or announced:
         turns = encode.turns(content for _, content in contents)
@@ -139,7 +149,7 @@ def _catch_up(state: State, unseen: tuple[str, ...], out: list[Output]) -> bool:
     for item in found:
         content = _replayed(state, item, names, f"the item {resume.key(item)}", out)
         if content is not None:
-            state.pending.append(content)
+            state.pending.append(Held(resume.key(item), content))
     return len(found) == len(unseen)  # else there are words that never came
 
 
@@ -306,6 +316,8 @@ def called(state: State, calls: list[objects.FunctionCall], now: float, out: lis
     if reply is not None and reply.calls:
         if blocking:
             state.end(now, out, "completed")
+            if state.wanted is not None:
+                state.results_due = now + state.patience
         else:
             state.quiet_due = now + QUIET_S
 

@@ -6,6 +6,7 @@ and travel with the handle, as one opaque text (`Restore.handle`).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 import msgspec
@@ -57,7 +58,7 @@ class Bookmark:
         self._sent += 1
 
     def said(self, item_id: str) -> None:
-        """An item became part of the conversation, with what was sent so far."""
+        """An item became part of the service's conversation, with what was sent so far."""
         if self._handle is None:
             return  # a session that begins anew is told everything
         self._unseen[item_id] = self._sent
@@ -74,8 +75,8 @@ class Bookmark:
         """The service does not know the handle."""
         self._handle = None
 
-    def write(self) -> str | None:
-        """The memo for the next connection; None where there is no handle."""
+    def write(self, held: Iterable[str] = ()) -> str | None:
+        """The memo for the next connection, with the items that were not sent at all; None where there is no handle."""
         if self._handle is None:
             return None
-        return msgspec.json.encode(Memo(self._handle, tuple(self._unseen))).decode()
+        return msgspec.json.encode(Memo(self._handle, (*self._unseen, *held))).decode()

@@ -123,19 +123,18 @@ def create_item(state: State, command: ItemCreate, _now: float, out: list[Output
     state.check_room()
     if isinstance(item, ToolCallItem):
         state.names[item.call_id] = item.name
-    place(state, item, item.id or state.ids("item"))
-    state.hold(content, out)
+    state.hold(place(state, item, item.id or state.ids("item")), content, out)
 
 
-def place(state: State, item: Item, item_id: str) -> None:
-    """Keeps where an item stands, and that the service's last handle does not hold it."""
+def place(state: State, item: Item, item_id: str) -> str:
+    """Keeps where an item stands; gives by what it is known, see `resume.key`."""
     if isinstance(item, MessageItem):
         state.turn.note(item_id, item.role, "message")
     elif isinstance(item, ToolCallItem):
         state.turn.note(item_id, "assistant", "tool_call")
     else:
         state.turn.note(item_id, "user", "tool_result")
-    state.bookmark.said(item_id if isinstance(item, MessageItem) else resume.key(item))
+    return item_id if isinstance(item, MessageItem) else resume.key(item)
 
 
 def result(
@@ -159,7 +158,7 @@ def result(
     call.wanted = False
     state.post(wire.ClientMessage(tool_response=wire.ToolResponse([given])), out)
     item = ToolResultItem(command.call_id, command.output)
-    place(state, item, item_id or state.ids("item"))
+    state.bookmark.said(place(state, item, item_id or state.ids("item")))
     if state.calling or scheduling == "SILENT":
         return
     if any(each.dropped for each in state.calls.values()):
@@ -174,19 +173,19 @@ def _late_result(state: State, command: ToolResult, item_id: str | None, out: li
     item = ToolResultItem(command.call_id, command.output, is_error=command.is_error)
     content = encode.content(item, state.input, state.names)
     del state.names[command.call_id]
-    place(state, item, item_id or state.ids("item"))
-    state.hold(content, out)
+    state.hold(place(state, item, item_id or state.ids("item")), content, out)
 
 
 def image(state: State, command: Image, _now: float, out: list[Output]) -> None:
     """Shows a picture: while audio flows as a frame of video, at once; else with the next request."""
     blob = encode.picture(command)
     state.check_room()
-    place(state, MessageItem("user", ()), state.ids("item"))
+    key = place(state, MessageItem("user", ()), state.ids("item"))
     if state.streaming:
         state.realtime(wire.RealtimeInput(video=blob), out)
+        state.bookmark.said(key)
     else:
-        state.hold(objects.Content([objects.Part(inline_data=blob)], "user"), out)
+        state.hold(key, objects.Content([objects.Part(inline_data=blob)], "user"), out)
 
 
 # ------------------------------------------------------------------ the user's turn

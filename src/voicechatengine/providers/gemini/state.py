@@ -46,6 +46,13 @@ class Asked(msgspec.Struct):
     kind: str = "response_create"
 
 
+class Held(msgspec.Struct, frozen=True):
+    """What was said and not sent yet: by what it is known (see `resume.key`), and as the service has it."""
+
+    key: str
+    content: objects.Content
+
+
 class Speech(msgspec.Struct):
     """What the user says: `placed` once it is an item, `over` when the turn that answers it is."""
 
@@ -97,7 +104,7 @@ class State:
         self.session_id: str = ""
         self.calls: dict[str, Call] = {}
         self.names: dict[str, str] = {}  # of functions, by call: also of a history's
-        self.pending: list[objects.Content] = []  # said, and not sent yet
+        self.pending: list[Held] = []
         self.cost: Usage | None = None  # told with the message that is being read, of no reply yet
         self.asked: Asked | None = None
         self.wanted: ResponseCreate | None = None
@@ -107,6 +114,9 @@ class State:
         self.mute_due: float | None = None  # the reply that begins until then was interrupted before it did
         self.cut_due: float | None = None  # the service interrupted a turn: until when it must have ended it
         self.quiet_due: float | None = None  # see QUIET_S
+        self.results_due: float | None = (
+            None  # until when a request waits for results: it would cancel the calls
+        )
         self.begun: bool = (
             False  # the model has said something, or the user: content is no beginning any more
         )
@@ -156,9 +166,9 @@ class State:
 
     # -- what is said, and asking
 
-    def hold(self, content: objects.Content, out: list[Output]) -> None:
+    def hold(self, key: str, content: objects.Content, out: list[Output]) -> None:
         """Keeps a turn until a reply is asked for, or the user speaks: sent alone, it would interrupt what is said."""
-        self.pending.append(content)
+        self.pending.append(Held(key, content))
         self.absorb = False
         if len(self.pending) >= PENDING and self.takes_content and not self.busy:
             self.flush(out)
@@ -174,30 +184,38 @@ class State:
 
     def flush(self, out: list[Output]) -> None:
         """Sends what waits, asking for nothing."""
-        contents, self.pending = self.pending, []
-        if contents and self.takes_content:
-            turns = encode.turns(contents)
-            content = wire.ClientContent(turns, turn_complete=False)
-            self.post(wire.ClientMessage(client_content=content), out)
-        elif contents:
-            self._as_input(contents, out)
+        held, self.pending = self.pending, []
+        if held and self.takes_content:
+            self._as_content(held, out, complete=False)
+        elif held:
+            self._as_input(held, out)
 
     def ask(self, command: ResponseCreate, now: float, out: list[Output]) -> None:
         """Asks for a reply to all that was said."""
-        contents, self.pending = self.pending, []
+        held, self.pending = self.pending, []
         self.mute_due = None
         if self.takes_content:
-            content = wire.ClientContent(encode.turns(contents) or None, turn_complete=True)
-            self.post(wire.ClientMessage(client_content=content), out)
-        elif not self._as_input(contents, out):
+            self._as_content(held, out, complete=True)
+        elif not self._as_input(held, out):
             self.realtime(wire.RealtimeInput(text=NUDGE), out)
         self.begun = True
         self.asked = Asked(command, now + self.patience)
 
-    def _as_input(self, contents: list[objects.Content], out: list[Output]) -> bool:
-        """Sends turns of the user's as realtime input: pictures first, then the words; whether there were words."""
+    def _as_content(self, held: list[Held], out: list[Output], *, complete: bool) -> None:
+        """Sends turns as content; a complete one is to be answered."""
+        turns = encode.turns(each.content for each in held)
+        content = wire.ClientContent(turns or None, turn_complete=complete)
+        self.post(wire.ClientMessage(client_content=content), out)
+        for each in held:
+            self.bookmark.said(each.key)
+
+    def _as_input(self, held: list[Held], out: list[Output]) -> bool:
+        """Sends turns of the user's as realtime input: pictures first, then the words; whether there were words.
+
+        Words are a turn by themselves, to be answered each: so those of several items go in one message, a line each.
+        """
         words: list[str] = []
-        for part in (part for content in contents for part in content.parts or ()):
+        for part in (part for each in held for part in each.content.parts or ()):
             if part.inline_data is not None:
                 blob = part.inline_data
                 is_audio = (blob.mime_type or "").startswith("audio/")
@@ -210,6 +228,8 @@ class State:
                 self.post(wire.ClientMessage(tool_response=answer), out)
         if words:
             self.realtime(wire.RealtimeInput(text="\n".join(words)), out)
+        for each in held:
+            self.bookmark.said(each.key)
         return bool(words)
 
     def ask_wanted(self, now: float, out: list[Output]) -> None:
@@ -333,5 +353,5 @@ class State:
     def next_due(self) -> float | None:
         """When something is overdue."""
         asked = self.asked.due if self.asked is not None else None
-        times = (asked, self.answer_due, self.cut_due, self.quiet_due, self.mute_due)
+        times = (asked, self.answer_due, self.cut_due, self.quiet_due, self.mute_due, self.results_due)
         return min((each for each in times if each is not None), default=None)
