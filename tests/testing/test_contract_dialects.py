@@ -8,8 +8,10 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
-from voicechatengine import AzureConfig, MockConfig, MockProvider, OpenAIConfig, VoiceLiveConfig
+from voicechatengine import AzureConfig, GeminiConfig, MockConfig, MockProvider, OpenAIConfig, VoiceLiveConfig
+from voicechatengine.audio.format import AudioFormat
 from voicechatengine.providers.azure import provider as azure
+from voicechatengine.providers.gemini import provider as gemini
 from voicechatengine.providers.openai import provider as openai
 from voicechatengine.providers.voicelive import provider as voicelive
 from voicechatengine.providers.xai import XAIConfig
@@ -26,6 +28,8 @@ CONFIGS: dict[str, Any] = {
     "azure, dated": AzureConfig(api_key="k", url="https://here", api_version="2025-04-01-preview"),
     "voicelive": VoiceLiveConfig(api_key="k", url="https://here"),
     "xai": XAIConfig(api_key="k"),
+    "gemini": GeminiConfig(api_key="k"),
+    "gemini, 2.5": GeminiConfig(api_key="k", model="gemini-2.5-flash-native-audio-latest"),
 }
 VENDORS: dict[str, Callable[[], Any]] = {
     "openai": lambda: openai.vendor(CONFIGS["openai"]),
@@ -33,6 +37,8 @@ VENDORS: dict[str, Callable[[], Any]] = {
     "azure, dated": lambda: azure.vendor(CONFIGS["azure, dated"]),
     "voicelive": lambda: voicelive.VENDOR,
     "xai": lambda: xai.VENDOR,
+    "gemini": lambda: gemini.vendor(CONFIGS["gemini"]),
+    "gemini, 2.5": lambda: gemini.vendor(CONFIGS["gemini, 2.5"]),
 }
 
 
@@ -51,6 +57,7 @@ def subject_of(name: str) -> DialectSubject:
         server,
         options=options,
         audio=client.audio_format(options),
+        output=AudioFormat(),
     )
 
 

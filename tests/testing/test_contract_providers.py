@@ -18,6 +18,8 @@ from voicechatengine import (
     AzureConfig,
     AzureProvider,
     Failover,
+    GeminiConfig,
+    GeminiProvider,
     MockConfig,
     MockProvider,
     OpenAIConfig,
@@ -51,6 +53,7 @@ NO_LINE = {
     "nonsense_is_reported", "a_lost_line_is_told", "sends_are_held_while_reconnecting",
     "what_was_restored_is_told_honestly",
 }  # fmt: skip
+GEMINI = {"written_words_are_not_spoken", "what_was_not_heard_is_forgotten", "what_is_not_claimed_is_refused"}
 MOCK = {"what_is_not_claimed_is_refused", "nonsense_is_reported", "the_key_is_shown_nowhere"}
 
 
@@ -78,6 +81,20 @@ def azure_dated(far):
 def voicelive(far):
     config = VoiceLiveConfig(api_key=KEY, url="https://here")
     return VoiceLiveProvider(config, connector=far.connector, rng=random.Random(1))
+
+
+def gemini(far):
+    return GeminiProvider(GeminiConfig(api_key=KEY), connector=far.connector, rng=random.Random(1))
+
+
+def gemini_2_5(far):
+    config = GeminiConfig(api_key=KEY, model="gemini-2.5-flash-native-audio-latest")
+    return GeminiProvider(config, connector=far.connector, rng=random.Random(1))
+
+
+def gemini_by_hand(far):
+    config = GeminiConfig(api_key=KEY, turn_detection=None, modalities=("text",))
+    return GeminiProvider(config, connector=far.connector, rng=random.Random(1))
 
 
 def anthropic(far):
@@ -142,6 +159,16 @@ def kinds(tmp_path):
         "azure": Kind(simulated("azure", azure), {"what_is_not_claimed_is_refused"}),
         "azure, dated": Kind(simulated("azure", azure_dated), set()),
         "voicelive": Kind(simulated("voicelive", voicelive), {"what_is_not_claimed_is_refused"}),
+        "gemini": Kind(simulated("gemini", gemini), GEMINI),
+        "gemini 2.5": Kind(simulated("gemini", gemini_2_5), GEMINI | {"updates_are_told_and_applied"}),
+        "gemini by hand": Kind(
+            simulated("gemini", gemini_by_hand),
+            (GEMINI - {"written_words_are_not_spoken"}) | {
+                "audio_arrives_whole", "audio_is_whole_samples", "interrupted_says_what_was_generated",
+                "truncation_is_accepted_anywhere", "output_formats_are_the_truth", "transcription_is_claimed_truly",
+                "a_slow_reader_is_told_and_bounded", "what_nobody_reads_is_bounded",
+            },
+        ),
         "anthropic": Kind(
             simulated("anthropic", anthropic),
             TEXT_ONLY | NO_LINE | {
@@ -164,8 +191,8 @@ def kinds(tmp_path):
 
 
 NAMES = (
-    "mock", "mock without turns", "openai", "openai by hand", "azure", "azure, dated", "voicelive", "anthropic", "cascade", "relay", "failover",
-    "recorded openai", "recorded failover",
+    "mock", "mock without turns", "openai", "openai by hand", "azure", "azure, dated", "voicelive", "gemini", "gemini 2.5",
+    "gemini by hand", "anthropic", "cascade", "relay", "failover", "recorded openai", "recorded failover",
 )  # fmt: skip
 
 
@@ -173,7 +200,7 @@ NAMES = (
 def test_a_provider_of_ours_obeys_every_law(name, kinds):
     """Each law holds, or is known not to apply."""
     kind = kinds[name]
-    keyed = any(word in name for word in ("openai", "anthropic", "azure", "voicelive"))
+    keyed = any(word in name for word in ("openai", "anthropic", "azure", "voicelive", "gemini"))
     report = check_provider(kind.make, secret=KEY if keyed else None)
     assert report.passed, str(report)
     assert {verdict.law for verdict in report.of("not applicable")} == kind.exempt

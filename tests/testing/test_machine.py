@@ -15,6 +15,8 @@ from meddled import Meddled
 
 from voicechatengine import (
     ConnectionState,
+    GeminiConfig,
+    GeminiProvider,
     OpenAIConfig,
     OpenAIProvider,
     ProviderEvent,
@@ -38,12 +40,31 @@ def openai():
     return simulated("openai", make)
 
 
+def gemini(model):
+    """Its sessions last ten minutes, so the machine is handed over too."""
+
+    def make(far):
+        config = GeminiConfig(api_key="k", model=model)
+        return GeminiProvider(config, connector=far.connector, rng=random.Random(1))
+
+    return simulated("gemini", make)
+
+
 def cascade():
     far = CascadeFarEnd()
     return far.cascade(turn_detection=TurnDetection()), far
 
 
-@pytest.mark.parametrize("factory", [mock_subject, openai(), cascade], ids=["mock", "openai", "cascade"])
+CASES = {
+    "mock": mock_subject,
+    "openai": openai(),
+    "gemini": gemini("gemini-3.8-live"),
+    "gemini 2.5": gemini("gemini-2.5-flash-native-audio-latest"),
+    "cascade": cascade,
+}
+
+
+@pytest.mark.parametrize("factory", CASES.values(), ids=CASES)
 def test_whatever_a_user_does_a_right_provider_does_as_the_model_says(factory):
     run_state_machine_as_test(provider_machine(factory), settings=FEW)
 

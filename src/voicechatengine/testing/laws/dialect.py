@@ -306,9 +306,13 @@ async def snapshots_tell_the_state(subject: DialectSubject) -> None:
     wire = subject.talk()
     first = wire.client.snapshot().options
     wire.demand(first == subject.options, "the options that it was made with", first)
-    wire.does(SessionUpdate(Options(instructions="From now on.")))
-    told = wire.client.snapshot().options.instructions
-    wire.demand(told == "From now on.", "the new instructions in the snapshot", told)
+    change = Options(instructions="From now on.")
+    try:
+        wire.does(SessionUpdate(change))
+    except MessageError:
+        change = Options()  # this vendor changes none in mid-session: then nothing is changed
+    told = wire.client.snapshot().options
+    wire.demand(told == first.merged(change), "the options as they are now in the snapshot", told)
     call = wire.call(1)
     pending = wire.client.snapshot().pending_calls
     wire.demand(pending == (call.call_id,), f"the call {call.call_id} to be pending", pending)
