@@ -88,6 +88,21 @@ def test_audio_is_kept_until_the_vendor_takes_it_and_goes_to_the_next_connection
     assert kept.stock(Restore()).commands() == []
 
 
+def test_late_audio_is_kept_longer_than_what_was_sent_as_it_was_spoken():
+    """Speech in it cannot have been reported yet."""
+    for late, kept_ms in ((True, 3_000), (False, 2_000)):
+        kept = account()
+        kept.sent(AudioAppend(WIDE.silence(3_000)), late=late)
+        assert len(kept.stock(Restore()).audio) == WIDE.size_of(kept_ms)
+
+
+def test_a_session_that_is_defined_anew_has_the_new_history_alone():
+    kept = account()
+    kept.define(SessionCreate(Options(), (said("old", "Yes?"),)))
+    kept.define(SessionCreate(Options(), (said("new", "No."),)))
+    assert [item.id for item in kept.conversation.items()] == ["new"]
+
+
 def test_another_format_bounds_audio_anew_and_forgets_what_cannot_be_joined_with_it():
     kept = account(Options(turn_detection=None))
     kept.utterance.append(bytes(480))

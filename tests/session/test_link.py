@@ -165,7 +165,7 @@ async def test_cancelling_the_run_closes_the_connection():
 
 async def test_after_the_end_nothing_waits_to_be_written_and_nobody_waits_for_it():
     """Whether it was said before the end, without the writer being told, or after it."""
-    link, far, _, running = linked(window=1)
+    link, far, _, running = linked()
     await asyncio.sleep(1)
     link.post("before")
     waiting = asyncio.create_task(link.written())

@@ -163,7 +163,7 @@ def test_words_of_which_a_part_came_are_missing_too_and_no_words_are_missing_twi
 
 def test_a_manual_turn_that_was_not_confirmed_is_said_committed_and_answered_anew():
     conversation, utterance = Conversation(FORMAT), Utterance(FORMAT, manual=True)
-    for _ in range(125):
+    for _ in range(180):
         utterance.append(FORMAT.silence(1000))
     utterance.sent(ActivityEnd())
     outage = take_stock(Restore(reply_owed=ResponseCreate()), Options(), conversation, utterance)
@@ -172,7 +172,7 @@ def test_a_manual_turn_that_was_not_confirmed_is_said_committed_and_answered_ane
         AudioCommit,
         ResponseCreate,
     ]
-    assert outage.missing == ("the first 5.0 s of a long utterance",)
+    assert outage.missing == ("the first 60.0 s of a long utterance",)
 
 
 def test_two_turns_that_were_not_confirmed_are_two_turns_again_and_what_was_begun_goes_on():

@@ -47,10 +47,8 @@ SESSION: Final = (
 )  # fmt: skip
 DIALECT: Final = ("requests", "replies", "state", "sending", "receiving", "decode", "encode")
 
-_RUNTIME: Final = (
-    "session/test_runtime.py",
-    "session/test_handover.py",
-)  # in which all of them work together
+# In which all of them work together.
+_RUNTIME: Final = tuple(f"session/test_{each}.py" for each in ("runtime", "lives", "handover"))
 _CLIENT: Final = tuple(f"providers/realtime/test_realtime_{each}.py" for each in (
     "turns", "replies", "requests", "interruption", "session", "errors", "wire",
 ))  # fmt: skip
