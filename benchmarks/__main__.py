@@ -1,4 +1,7 @@
-"""``python -m benchmarks [ROW …] [--quick]``: measures rows (default: all), prints them, keeps them in `benchmarks/results`."""
+"""``python -m benchmarks [ROW …] [--quick]``: measures rows (default: all) and prints them.
+
+A full run is kept in `benchmarks/results`, and the table of budgets in `docs/performance.md` made anew; a quick one only with `--keep`.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import argparse
 import sys
 from importlib import import_module
 
-from benchmarks import plot
+from benchmarks import budgets, plot
 from benchmarks.result import Result, cells, write
 
 ROWS = ("codec", "steps", "path", "density", "bargein", "turn", "long", "start", "local")
@@ -36,17 +39,22 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("rows", nargs="*", default=ROWS, metavar="ROW", help=", ".join(ROWS))
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds: some minutes for all")
-    parser.add_argument("--dry", action="store_true", help="keep nothing")
+    parser.add_argument(
+        "--keep", action=argparse.BooleanOptionalAction, help="keep the results (default: not of a quick run)"
+    )
     asked = parser.parse_args()
     for row in asked.rows:
         if row not in ROWS:
             parser.error(f"there is no row {row!r}: use {', '.join(ROWS)}")
+    keep = not asked.quick if asked.keep is None else asked.keep
     for row in asked.rows:
         result: Result = import_module(f"benchmarks.{row}").measure(quick=asked.quick)
         show(result)
-        if not asked.dry:
+        if keep:
             print(write(result))
             plot.draw(result)
+    if keep:
+        budgets.main()
     return 0
 
 

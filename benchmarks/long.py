@@ -164,7 +164,7 @@ async def hold(hours: int) -> list[tuple[float, float, int]]:
 
 
 def measure(*, quick: bool) -> Result:
-    hours = 3 if quick else 10
+    hours = 2 if quick else 10
     result = Result("long", quick=quick)
     tracemalloc.start()
     try:
