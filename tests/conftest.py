@@ -11,7 +11,7 @@ import pytest
 from voicechatengine.testing import run_virtual
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
-TIME_LIMIT = 60  # seconds that a test over real sockets may take before it counts as hanging
+TIME_LIMIT = 180  # seconds that a test over real sockets may take before it counts as hanging
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -46,27 +46,27 @@ def answered(words: str) -> str:
 
 
 async def test_what_a_person_would_ask_the_responder_is_recognised_in_more_than_one_voice() -> None:
-    """Word for word, five of six at least, also in some noise (eSpeak's flutter makes no two takes alike)."""
+    """Word for word, five of six at least, also in some noise."""
     wrong: list[tuple[str, str, str]] = []
     for voice, noise in zip(VOICES, (0, 60), strict=True):
         recogniser = shipped()
-        for command in COMMANDS[:: 2 if noise else 1]:
+        for command in COMMANDS[:: 4 if noise else 2]:
             heard = recognised(recogniser, in_noise(await spoken(command, voice), noise))
             if heard != command:
                 wrong.append((voice, command, heard))
-    assert len(wrong) <= 4, wrong
+    assert len(wrong) <= 2, wrong
 
 
 async def test_speech_that_is_in_no_grammar_becomes_no_command() -> None:
-    """It is told as what the free language model heard; three of ten at most sound like a command all the same (without the check all do)."""
+    """It is told as what the free language model heard; a third at most sounds like a command all the same (without the check all does)."""
     taken: list[tuple[str, str, str]] = []
     for voice in VOICES:
         recogniser = shipped()
-        for sentence in OTHER:
+        for sentence in OTHER[::2]:
             heard = recognised(recogniser, await spoken(sentence, voice))
             if not answered(heard).startswith(("I heard:", "Sorry")):
                 taken.append((voice, sentence, heard))
-    assert len(taken) <= 3 * len(VOICES) * len(OTHER) // 10, taken
+    assert len(taken) <= 2, taken
 
 
 @pytest.mark.parametrize("command", COMMANDS)
