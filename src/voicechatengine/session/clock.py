@@ -5,23 +5,28 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from typing import Final
+
+
+SAME_S: Final = 0.1  # uvloop's time is that of its last look
 
 
 def loop_clock() -> Callable[[], float]:
     """A clock that agrees with the wall when it is first read, and with the running loop from there."""
     offset: float | None = None
-    plain = False  # the loop's time is the monotonic clock
+    monotonic = False  # the loop's time is the system's monotonic clock
 
     def now() -> float:
-        nonlocal offset, plain
-        # Three readings for each frame that comes: a third of the cost where the loop need not be asked.
-        if plain and offset is not None:
+        nonlocal offset, monotonic
+        # A reading for each frame that comes: a third of the cost where the loop need not be asked.
+        if monotonic and offset is not None:
             return time.monotonic() + offset
-        loop = asyncio.get_running_loop()
-        running = loop.time()
+        running = asyncio.get_running_loop().time()
         if offset is None:
+            system = time.monotonic()
+            monotonic = abs(system - running) < SAME_S
+            running = system if monotonic else running
             offset = time.time() - running
-            plain = type(loop).time is asyncio.BaseEventLoop.time
         return running + offset
 
     return now
