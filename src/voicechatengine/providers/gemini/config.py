@@ -17,7 +17,7 @@ from voicechatengine.errors import AuthenticationError, MessageError
 from voicechatengine.messages import Options
 from voicechatengine.provider import ProviderConfig
 from voicechatengine.providers.gemini import encode, models
-from voicechatengine.providers.gemini.encode import MODEL, Surface
+from voicechatengine.providers.gemini.encode import Surface
 from voicechatengine.session import tokens
 from voicechatengine.session.dialect import Endpoint, Restore
 
@@ -51,7 +51,7 @@ class GeminiConfig(ProviderConfig):
 
     KEY_VARIABLES: ClassVar[tuple[str, ...]] = ("GEMINI_API_KEY", "GOOGLE_API_KEY")
 
-    model: str | None = MODEL
+    model: str | None = models.MODEL
     vertex: bool = False
     project: str | None = None
     location: str = "us-central1"
@@ -141,7 +141,7 @@ def audio_format(options: Options) -> AudioFormat:
 
 def capabilities(config: GeminiConfig, options: Options) -> Capabilities:
     """What the service can do; `options` are those in force, and it speaks or writes as they say: a reply has no other way."""
-    traits = models.traits(options.model or MODEL)
+    traits = models.traits(options.model or models.MODEL)
     speaks = encode.modalities(options) == ["AUDIO"]
     known = Capabilities(
         text_input=True,

@@ -1,7 +1,7 @@
-"""What Gemini Live is told: options and items of ours in its words. Pure functions that keep nothing.
+"""What Gemini Live is told of a session: our options in its words. Pure functions that keep nothing, and know no item.
 
-Each raises `MessageError` (or `AudioError`) naming the field for what the service cannot do, so that it is known before a
-byte leaves. Sources as in `wire`; what the models differ in is in `models`.
+Each raises `MessageError` naming the field for what the service cannot do, so that it is known before a byte leaves. Sources as
+in `wire`; what the models differ in is in `models`, what is said of tools in `encode_tools`, items are in `encode_content`.
 """
 
 from __future__ import annotations
@@ -10,35 +10,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, cast
 
 import msgspec
-import pybase64
 from msgspec import UNSET
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.errors import MessageError
 from voicechatengine.messages import (
-    AudioPart,
-    Image,
-    ImagePart,
-    Item,
-    MessageItem,
     Modality,
     Options,
-    Part,
     ResponseCreate,
-    Role,
-    TextPart,
-    Tool,
-    ToolCallItem,
     TurnDetection,
 )
-from voicechatengine.providers.gemini import models, objects, schema
+from voicechatengine.providers.gemini import encode_tools, models
 
-MODEL: Final = "gemini-3.8-live"
 INPUT: Final = AudioFormat(sample_rate=16_000)
 OUTPUT: Final = AudioFormat(sample_rate=24_000)
 RATES: Final = (16_000, 8_000, 24_000, 48_000)
 """Hz of input that the capabilities name; the service resamples any, and hears at 16 kHz."""
-MIME_TYPES: Final = ("image/png", "image/jpeg", "image/webp", "image/heic", "image/heif")
 EVEN: Final = 0.5  # a threshold that says nothing: the service knows high and low
 
 VENDOR: Final = frozenset(
@@ -52,8 +39,6 @@ VENDOR: Final = frozenset(
 _OBJECTS: Final = VENDOR - {"explicitVadSignal", "safetySettings", "tools"}
 OURS: Final = ("toolBehavior", "scheduling")
 """What `vendor` may say beside: of each tool by its name, or of all."""
-BEHAVIORS: Final = ("BLOCKING", "NON_BLOCKING")
-SCHEDULING: Final = ("SILENT", "WHEN_IDLE", "INTERRUPT")
 
 
 class Surface(msgspec.Struct, frozen=True):
@@ -104,12 +89,12 @@ def setup(
     `handle` resumes a session. `history`: one is sent first. `system` are words of the system beside the instructions.
     """
     vendor = _vendor(options, surface)
-    name = options.model or MODEL
+    name = options.model or models.MODEL
     given: dict[str, Any] = {"model": model_path(name, surface), "generationConfig": _generation(options)}
     if (told := instructions(options, system)) is not None:
         given["systemInstruction"] = told
     if options.tools:
-        given["tools"] = tools(options)
+        given["tools"] = encode_tools.tools(options)
     if (listening := _listening(options.turn_detection)) is not None:
         given["realtimeInputConfig"] = listening
     given["contextWindowCompression"] = {"slidingWindow": {}}
@@ -158,7 +143,7 @@ def _vendor(options: Options, surface: Surface) -> dict[str, Any]:
             raise _elsewhere(f"vendor.{name}", on_vertex=on_vertex)
     if transparent and not surface.vertex:
         raise _elsewhere("vendor.sessionResumption.transparent", on_vertex=True)
-    _check_tools(options)
+    encode_tools.check(options)
     return {name: value for name, value in vendor.items() if name not in OURS}
 
 
@@ -178,7 +163,7 @@ def modalities(options: Options) -> list[str]:
         raise MessageError("modalities is empty", field="modalities", cure="use ('audio',) or ('text',)")
     if "audio" in wanted:
         return ["AUDIO"]
-    model = options.model or MODEL
+    model = options.model or models.MODEL
     if not models.writes(model):
         raise MessageError(
             f"modalities: {models.bare(model)} answers in speech only",
@@ -300,214 +285,14 @@ def check(options: Options, surface: Surface) -> None:
         )
 
 
-# ------------------------------------------------------------------ tools
-
-
-def _of_tool(options: Options, key: str, name: str) -> str | None:
-    """What `vendor` says of a tool under that key."""
-    said = (options.vendor or {}).get(key)
-    value = cast("Mapping[str, Any]", said).get(name) if isinstance(said, Mapping) else said
-    return None if value is None else str(value)
-
-
-def behavior(options: Options, name: str) -> str:
-    """How a tool behaves: it blocks, as on every other vendor, unless `vendor` says otherwise or the model cannot."""
-    wanted = _of_tool(options, "toolBehavior", name)
-    known = models.traits(options.model or MODEL).behaviors
-    return wanted or ("BLOCKING" if "BLOCKING" in known else known[0])
-
-
-def scheduling(options: Options, name: str) -> str | None:
-    """When the model is to take in a result; None leaves it to the service, and calls that block have none."""
-    return _of_tool(options, "scheduling", name) if behavior(options, name) == "NON_BLOCKING" else None
-
-
-def _check_tools(options: Options) -> None:
-    vendor = options.vendor or {}
-    model = options.model or MODEL
-    choices = {"toolBehavior": BEHAVIORS, "scheduling": SCHEDULING}
-    for key, known in choices.items():
-        said = vendor.get(key)
-        values: Iterable[Any] = (
-            cast("Mapping[str, Any]", said).values()
-            if isinstance(said, Mapping)
-            else ()
-            if said is None
-            else (said,)
-        )
-        for value in values:
-            if value not in known:
-                raise MessageError(
-                    f"vendor.{key}: there is no {value!r}",
-                    field=f"vendor.{key}",
-                    cure=f"use one of {', '.join(known)}, or such for each tool by its name",
-                )
-    for each in options.tools or ():
-        behaves = behavior(options, each.name)
-        if behaves not in models.traits(model).behaviors:
-            raise MessageError(
-                f"vendor.toolBehavior: a tool of {models.bare(model)} cannot be {behaves}",
-                field="vendor.toolBehavior",
-                cure=f"use {' or '.join(models.traits(model).behaviors)}",
-            )
-        if behaves == "BLOCKING" and _of_tool(options, "scheduling", each.name) is not None:
-            raise MessageError(
-                f"vendor.scheduling: {each.name} blocks, so its results are used at once",
-                field="vendor.scheduling",
-                cure="make it NON_BLOCKING with vendor.toolBehavior, or leave scheduling out",
-            )
-
-
-def tools(options: Options) -> list[dict[str, Any]]:
-    """The tools; how one behaves is said where the model would take it otherwise."""
-    default = models.traits(options.model or MODEL).default
-    declared: list[dict[str, Any]] = []
-    for each in options.tools or ():
-        given = _function(each)
-        behaves = behavior(options, each.name)
-        declared.append(given if behaves == default else {**given, "behavior": behaves})
-    return [{"functionDeclarations": declared}] if declared else []
-
-
-def _function(tool: Tool) -> dict[str, Any]:
-    given: dict[str, Any] = {"name": tool.name}
-    if tool.description:
-        given["description"] = tool.description
-    wanted = schema.parameters(tool.parameters)
-    return given if wanted is None else {**given, "parameters": wanted}
-
-
 def context_update(options: Options, names: Iterable[str]) -> dict[str, Any]:
     """What changes of a running session, out of the options that are in force."""
     given: dict[str, Any] = {}
     if "instructions" in names:
         given["systemInstruction"] = instructions(options) or {"parts": [{"text": ""}], "role": "user"}
     if "tools" in names:
-        given["tools"] = {"tools": tools(options)}
+        given["tools"] = {"tools": encode_tools.tools(options)}
     return given
-
-
-# ------------------------------------------------------------------ content
-
-_ROLES: Final[dict[Role, str]] = {"user": "user", "assistant": "model", "system": "system"}
-
-
-def blob(data: bytes, mime_type: str) -> objects.Blob:
-    """Bytes of a type."""
-    return objects.Blob(mime_type, pybase64.b64encode_as_string(data))
-
-
-def picture(image: Image | ImagePart) -> objects.Blob:
-    """A picture. Its detail is the session's: `vendor` has ``generationConfig.mediaResolution``."""
-    if image.mime_type not in MIME_TYPES:
-        raise MessageError(
-            f"mime_type: the service takes no {image.mime_type}",
-            field="mime_type",
-            cure=f"use one of {', '.join(MIME_TYPES)}",
-        )
-    if image.detail != "auto":
-        raise MessageError(
-            "detail: the service has no detail of one picture",
-            field="detail",
-            cure='use vendor={"generationConfig": {"mediaResolution": "MEDIA_RESOLUTION_HIGH"}}',
-        )
-    return blob(image.image, image.mime_type)
-
-
-def _part(part: Part, role: Role, audio: AudioFormat) -> objects.Part:
-    if isinstance(part, TextPart):
-        return objects.Part(text=part.text)
-    if role == "user" and isinstance(part, ImagePart):
-        return objects.Part(inline_data=picture(part))
-    if role == "user" and isinstance(part, AudioPart):
-        audio.check(part.audio)
-        return objects.Part(inline_data=blob(part.audio, mime_type(audio)))
-    if isinstance(part, AudioPart) and part.transcript:
-        return objects.Part(text=part.transcript)
-    what = "image" if isinstance(part, ImagePart) else "audio without a transcript"
-    raise MessageError(
-        f"item.content: an item of role {role} cannot hold {what}",
-        field="item.content",
-        cure="give its words as text",
-    )
-
-
-def mime_type(audio: AudioFormat) -> str:
-    """The type of the user's audio."""
-    return f"audio/pcm;rate={audio.sample_rate}"
-
-
-def content(item: Item, audio: AudioFormat, names: Mapping[str, str]) -> objects.Content:
-    """An item as a turn. `audio` is the format of speech in it, `names` the functions of the calls that are known."""
-    if isinstance(item, MessageItem):
-        if not item.content:
-            raise MessageError("item.content is empty", field="item.content", cure="give it a part")
-        parts = [_part(part, item.role, audio) for part in item.content]
-        return objects.Content(parts, _ROLES[item.role])
-    if isinstance(item, ToolCallItem):
-        call = objects.FunctionCall(item.call_id, item.name, msgspec.Raw(_object(item.arguments)))
-        return objects.Content([objects.Part(function_call=call)], "model")
-    name = names.get(item.call_id)
-    if name is None:
-        raise MessageError(
-            f"item.call_id: there is no call {item.call_id!r}",
-            field="item.call_id",
-            cure="give the result of a call that was made",
-        )
-    given = result(item.call_id, name, item.output, is_error=item.is_error)
-    return objects.Content([objects.Part(function_response=given)], "user")
-
-
-def _object(text: str) -> bytes:
-    """A call's arguments as the object that the service has: what is none is put into one."""
-    try:
-        return msgspec.json.encode(msgspec.json.decode(text or "{}", type=dict[str, Any]))
-    except (msgspec.DecodeError, RecursionError):
-        return msgspec.json.encode({"arguments": text})
-
-
-def replayed(item: Item, audio: AudioFormat, names: Mapping[str, str]) -> objects.Content | None:
-    """An item of a history: speech as its words, or as it was where there are none. None: nothing to say."""
-    if isinstance(item, MessageItem):
-        parts = tuple(
-            TextPart(part.transcript) if isinstance(part, AudioPart) and part.transcript else part
-            for part in item.content
-            if item.role == "user" or not isinstance(part, AudioPart) or part.transcript
-        )
-        if not parts:
-            return None
-        item = msgspec.structs.replace(item, content=parts)
-    return content(item, audio, names)
-
-
-def turns(contents: Iterable[objects.Content]) -> list[objects.Content]:
-    """Contents as the service wants its turns: what the model said together with its calls, results of calls together, and
-    pictures with the words that follow them.
-    """
-    joined: list[objects.Content] = []
-    for each in contents:
-        if joined and joined[-1].role == each.role and _belong(joined[-1], each):
-            joined[-1] = objects.Content([*(joined[-1].parts or ()), *(each.parts or ())], each.role)
-        else:
-            joined.append(each)
-    return joined
-
-
-def _belong(before: objects.Content, after: objects.Content) -> bool:
-    results = _all(before, "function_response") and _all(after, "function_response")
-    return after.role == "model" or results or _all(before, "inline_data")
-
-
-def _all(content: objects.Content, kind: str) -> bool:
-    return all(getattr(part, kind) is not None for part in content.parts or (None,))
-
-
-def result(
-    call_id: str | None, name: str, output: str, *, is_error: bool, scheduling: str | None = None
-) -> objects.FunctionResponse:
-    """A call's result."""
-    response = {"error" if is_error else "output": output}
-    return objects.FunctionResponse(call_id, name, response, scheduling)
 
 
 # ------------------------------------------------------------------ requests

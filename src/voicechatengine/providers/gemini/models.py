@@ -37,6 +37,9 @@ _FAMILIES: Final = (
 )
 _NEW: Final = Traits()
 
+MODEL: Final = "gemini-3.8-live"
+"""The model of a session that names none."""
+
 AUDIO_ONLY: Final = "native-audio"
 """In the name of a model that does not write."""
 

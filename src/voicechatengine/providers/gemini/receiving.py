@@ -23,7 +23,7 @@ from voicechatengine.events import (
     VendorMessage,
 )
 from voicechatengine.messages import Item, MessageItem, ToolCallItem, ToolResultItem
-from voicechatengine.providers.gemini import decode, encode, objects, resume, wire
+from voicechatengine.providers.gemini import decode, encode_content, encode_tools, objects, resume, wire
 from voicechatengine.providers.gemini.state import (
     ANSWER_S,
     LATE_S,
@@ -128,7 +128,7 @@ def _seed(state: State, history: tuple[Item, ...], out: list[Output]) -> None:
         waiting.insert(0, Held(resume.key(item), content))
     announced = state.traits.history_config and not state.surface.vertex and seeds(history)
     if contents or announced:
-        turns = encode.turns(content for _, content in contents)
+        turns = encode_content.turns(content for _, content in contents)
         seed = wire.ClientContent(turns or None, turn_complete=announced)
         state.post(wire.ClientMessage(client_content=seed), out)
         state.begun = announced
@@ -164,7 +164,7 @@ def _replayed(
     if isinstance(item, MessageItem) and item.role == "system" and not state.surface.vertex:
         return None  # it is among the instructions
     try:
-        return encode.replayed(item, state.input, names)
+        return encode_content.replayed(item, state.input, names)
     except ProviderError as error:
         out.append(ErrorInfo("history_item_lost", f"{what}: {error}"))
         return None
@@ -303,13 +303,13 @@ def called(state: State, calls: list[objects.FunctionCall], now: float, out: lis
         if reply is None:
             # Nobody hears of it, and the service waits for a result all the same.
             text = "cancelled: the user interrupted"
-            refused.append(encode.result(given.id, given.name, text, is_error=True))
+            refused.append(encode_content.result(given.id, given.name, text, is_error=True))
             continue
         remember(state.calls, call_id, Call(given.name, given.id))
         text, parsed = decode.arguments(given.args)
         state.turn.call(reply, ToolCall(call_id, given.name, text, parsed), out)
         state.bookmark.said(resume.key(ToolCallItem(call_id, given.name, text)))
-        blocking |= encode.behavior(state.options, given.name) == "BLOCKING"
+        blocking |= encode_tools.behavior(state.options, given.name) == "BLOCKING"
     if refused:
         state.post(wire.ClientMessage(tool_response=wire.ToolResponse(refused)), out)
     reply = state.turn.open

@@ -32,7 +32,7 @@ from voicechatengine.messages import (
     ToolResult,
     ToolResultItem,
 )
-from voicechatengine.providers.gemini import encode, objects, resume, wire
+from voicechatengine.providers.gemini import encode, encode_content, encode_tools, objects, resume, wire
 from voicechatengine.providers.gemini.state import ANSWER_S, Asked, Output, State
 from voicechatengine.session.dialect import Frame
 
@@ -58,7 +58,7 @@ def append(state: State, audio: bytes) -> Sequence[Output]:
     if state.manual and not state.activity:
         begin_activity(state, out)
     state.streaming = state.unanswered_audio = True
-    beginning = head(encode.mime_type(state.input))
+    beginning = head(encode_content.mime_type(state.input))
     for at in range(0, len(audio), APPEND_BYTES):
         piece = pybase64.b64encode(audio[at : at + APPEND_BYTES])
         state.bookmark.sent()
@@ -106,7 +106,7 @@ def create_item(state: State, command: ItemCreate, _now: float, out: list[Output
     if isinstance(item, ToolResultItem) and item.call_id in state.calls:
         result(state, ToolResult(item.call_id, item.output, item.is_error), _now, out, item.id)
         return
-    content = encode.content(item, state.input, state.names)
+    content = encode_content.content(item, state.input, state.names)
     role = item.role if isinstance(item, MessageItem) else "user"
     if role == "system" and not state.surface.vertex:
         raise MessageError(
@@ -151,8 +151,8 @@ def result(
         raise MessageError(
             f"the call {command.call_id} has its result", field="call_id", cure="give each call one result"
         )
-    scheduling = encode.scheduling(state.options, call.name)
-    given = encode.result(
+    scheduling = encode_tools.scheduling(state.options, call.name)
+    given = encode_content.result(
         call.id, call.name, command.output, is_error=command.is_error, scheduling=scheduling
     )
     call.wanted = False
@@ -171,14 +171,14 @@ def result(
 def _late_result(state: State, command: ToolResult, item_id: str | None, out: list[Output]) -> None:
     """The result of a call that the service knows from the history only."""
     item = ToolResultItem(command.call_id, command.output, is_error=command.is_error)
-    content = encode.content(item, state.input, state.names)
+    content = encode_content.content(item, state.input, state.names)
     del state.names[command.call_id]
     state.hold(place(state, item, item_id or state.ids("item")), content, out)
 
 
 def image(state: State, command: Image, _now: float, out: list[Output]) -> None:
     """Shows a picture: while audio flows as a frame of video, at once; else with the next request."""
-    blob = encode.picture(command)
+    blob = encode_content.picture(command)
     state.check_room()
     key = place(state, MessageItem("user", ()), state.ids("item"))
     if state.streaming:

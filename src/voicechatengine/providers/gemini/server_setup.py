@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 import msgspec
 
 from voicechatengine.messages import Modality, Options, Tool, Transcription, TurnDetection
-from voicechatengine.providers.gemini import encode, models
+from voicechatengine.providers.gemini import models
 from voicechatengine.providers.gemini.config import VOICES
 from voicechatengine.providers.gemini.decode import CLOSE_INVALID, CLOSE_POLICY
 from voicechatengine.session.dialect import Close
@@ -304,4 +304,4 @@ def read_update(update: Any, session: Session) -> tuple[Options, dict[str, str]]
     return options, behaviors
 
 
-__all__ = ["Refused", "Session", "encode", "read", "read_update"]
+__all__ = ["Refused", "Session", "read", "read_update"]

@@ -14,7 +14,7 @@ from voicechatengine.audio.format import AudioFormat
 from voicechatengine.errors import MessageError
 from voicechatengine.events import Event, InputTranscript, SpeechStarted, SpeechStopped, Usage
 from voicechatengine.messages import MessageItem, Options, ResponseCreate
-from voicechatengine.providers.gemini import encode, models, objects, resume, wire
+from voicechatengine.providers.gemini import encode, encode_content, models, objects, resume, wire
 from voicechatengine.providers.gemini.decode import Status
 from voicechatengine.providers.gemini.encode import Surface
 from voicechatengine.providers.gemini.turn import Reply, Turn
@@ -91,7 +91,7 @@ class State:
         self.surface: Surface = surface
         self.patience: float = patience
         self.options: Options = restore.options
-        self.model: str = restore.options.model or encode.MODEL
+        self.model: str = restore.options.model or models.MODEL
         self.traits: models.Traits = models.traits(self.model)
         self.input: AudioFormat = encode.audio_format(restore.options)
         given = None if restore.reconnect else encode.first_handle(restore.options)
@@ -203,7 +203,7 @@ class State:
 
     def _as_content(self, held: list[Held], out: list[Output], *, complete: bool) -> None:
         """Sends turns as content; a complete one is to be answered."""
-        turns = encode.turns(each.content for each in held)
+        turns = encode_content.turns(each.content for each in held)
         content = wire.ClientContent(turns or None, turn_complete=complete)
         self.post(wire.ClientMessage(client_content=content), out)
         for each in held:
