@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from typing import Final
 
-
 SAME_S: Final = 0.1  # uvloop's time is that of its last look
 
 
