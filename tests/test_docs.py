@@ -16,10 +16,12 @@ from types import ModuleType
 import pytest
 
 from voicechatengine.cli.exits import MEANING
+from voicechatengine.cli.main import COMMANDS as CLI
 from voicechatengine.cli.main import main, parser
+from voicechatengine.cli.registry import PROVIDERS
 from voicechatengine.events import EVENT_TYPES
 from voicechatengine.messages import COMMANDS, OPTIONS
-from voicechatengine.simulators import simulator
+from voicechatengine.simulators import SIMULATORS, simulator
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = sorted(
@@ -151,6 +153,32 @@ def test_cli_page_has_the_options_of_talk(capsys):
     assert main(["talk", "--help"]) == 0
     known = set(re.findall(r"^  (--[a-z]+)", capsys.readouterr().out, re.MULTILINE))
     assert set(re.findall(r"`(--[a-z]+)", text.split("\n\n")[1])) == known
+
+
+def test_cli_page_has_every_command_and_provider():
+    """The first table has the commands, that of talk the providers."""
+    text = (ROOT / "docs/cli.md").read_text()
+    assert set(re.findall(r"^\| `voicechat ([a-z]+)", text, re.MULTILINE)) == set(CLI)
+    [names] = re.findall(r"^\| `--provider NAME` \| (.*) \|$", text, re.MULTILINE)
+    assert set(re.findall(r"`([a-z-]+)`", names)) == set(PROVIDERS)
+
+
+def test_simulators_page_has_every_simulator():
+    """One line each, in a table."""
+    text = (ROOT / "docs/simulators.md").read_text().split("\n\n| simulator | of |")[1].split("\n\n")[0]
+    assert set(re.findall(r"^\| `([a-z-]+)` \|", text, re.MULTILINE)) == set(SIMULATORS)
+
+
+@pytest.mark.parametrize("name", [name for name, entry in PROVIDERS.items() if not entry.local])
+def test_pages_of_vendors_are_alike(name):
+    """A key, the settings as a table, what it cannot do, what is smoothed over: in this order."""
+    text = (ROOT / f"docs/providers/{name}.md").read_text()
+    heads = [line for line in text.splitlines() if line.startswith("## ")]
+    assert "key" in heads[0]
+    assert heads[1] == "## Settings"
+    assert heads[-2:] == ["## What it cannot do", "## What is smoothed over"]
+    assert text.split("## Settings")[1].lstrip().startswith("| setting | values |")
+    assert f"`voicechat talk --provider {name} --url simulator" in text or name == "openai"
 
 
 def rows(heading: str) -> dict[str, list[str]]:
