@@ -295,6 +295,50 @@ async def test_a_minute_of_unread_audio_stays_within_the_bound_and_the_loss_is_t
     assert numbers(heard) == list(range(3000))
 
 
+def chunks(a_hub, count, size, first=0):
+    for number in range(first, first + count):
+        a_hub.emit(AudioChunk(number.to_bytes(4) + bytes(size - 4)))
+
+
+@pytest.mark.parametrize(
+    ("limits", "fits", "size", "dropped"),
+    [
+        ({"received_bytes": 1_000}, 10, 100, 4),
+        ({"received_bytes": 1_000}, 4, 250, 2),
+        ({"received_events": 8}, 8, 4, 3),
+    ],
+)
+async def test_unread_audio_may_fill_the_limit_and_one_chunk_more_drops_it_to_three_quarters(
+    limits, fits, size, dropped
+):
+    a_hub = hub(**limits)
+    full, over = a_hub.subscribe(), a_hub.subscribe()
+    chunks(a_hub, fits, size)
+    assert numbers(await take(full, fits)) == list(range(fits))
+    for round in range(2):  # the second time, only what was lost since is told
+        chunks(a_hub, 1 + dropped * round, size, first=fits + round)
+        told = await anext(over)
+        assert f"({dropped} events, {dropped * size} bytes)" in told.error
+    await full.aclose()
+    a_hub.end()
+    assert numbers(await rest(over)) == list(range(2 * dropped, fits + 1 + dropped + 1))
+
+
+async def test_what_one_reader_left_counts_for_the_next_and_what_it_lost_is_told_there():
+    a_hub = hub(received_bytes=1_000)
+    first = a_hub.subscribe()
+    chunks(a_hub, 10, 100)
+    await first.aclose()
+    second = a_hub.subscribe()
+    chunks(a_hub, 1, 100, first=10)
+    await second.aclose()
+    third = a_hub.subscribe()
+    assert "(4 events, 400 bytes)" in (await anext(third)).error
+    assert await rest(second) == []
+    a_hub.end()
+    assert numbers(await rest(third)) == list(range(4, 11))
+
+
 async def test_other_events_survive_when_audio_is_dropped_and_keep_their_order():
     a_hub = hub(received_bytes=100_000)
     slow = a_hub.subscribe()
@@ -477,6 +521,19 @@ async def test_a_handler_that_hangs_delays_the_end_by_its_time_limit_only():
     assert asyncio.get_running_loop().time() - began == pytest.approx(2)
     await a_hub.close(timeout=2)
     assert asyncio.get_running_loop().time() - began == pytest.approx(2)
+
+
+async def test_a_handler_has_a_second_unless_it_is_given_more():
+    a_hub = hub()
+    began = asyncio.get_running_loop().time()
+
+    async def hang(event):
+        await asyncio.Event().wait()
+
+    a_hub.on("*", hang)
+    say(a_hub, "a")
+    await a_hub.close()
+    assert asyncio.get_running_loop().time() - began == pytest.approx(1)
 
 
 async def test_a_handler_may_end_the_session_and_still_hears_what_is_left():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import logging
 import random
 from dataclasses import replace
@@ -17,8 +18,10 @@ from voicechatengine import (
     AuthenticationError,
     ConnectionError,
     ConnectionState,
+    Limits,
     ProviderConfig,
     RateLimitError,
+    Retry,
 )
 from voicechatengine.session.dialect import Close, Endpoint, Ids, Restore
 from voicechatengine.session.runtime import Runtime
@@ -39,8 +42,8 @@ def provider_of(vendor: Vendor[ProviderConfig], far: Any, **config: Any) -> Runt
     return Runtime(ProviderConfig(**config), vendor, connector=far, clock=loop.time, rng=random.Random(1))
 
 
-async def opened(far: FarEnd) -> tuple[Any, Any]:
-    provider = toy(far)
+async def opened(far: FarEnd, **config: Any) -> tuple[Any, Any]:
+    provider = toy(far, **config)
     events = provider.events()
     await provider.connect()
     await until(events, "session_created")
@@ -174,15 +177,138 @@ async def test_a_sender_that_waits_for_the_reconnection_is_told_when_there_will_
     far.calls[0].near.cut()
     await until(events, "reconnecting")
 
+    said = 0
+
     async def speak() -> None:
+        nonlocal said
         while True:
+            said += 1
             await provider.send_audio(SECOND)
 
     speaking = asyncio.create_task(speak())
     await asyncio.sleep(0)
+    before = said
     await provider.disconnect()
     with pytest.raises(ConnectionError):
         await speaking
+    assert said == before
+
+
+async def test_audio_may_be_unsent_for_just_so_long_and_after_it_was_sent_for_as_long_again():
+    far = FarEnd(window=2)
+    provider = toy(far, limits=Limits(unsent_audio_s=2))
+    await provider.connect()
+    await asyncio.sleep(1)  # "hello" leaves room for one
+    sending: list[asyncio.Task[None]] = []
+    for _ in range(2):
+        first = asyncio.create_task(provider.send_audio(SECOND))  # writes, and waits for the far end
+        await asyncio.sleep(0)
+        waiting = [asyncio.create_task(provider.send_audio(SECOND)) for _ in range(3)]
+        await asyncio.sleep(1)
+        assert [task.done() for task in (first, *waiting)] == [False, True, True, False]
+        sending += [first, *waiting]
+        reading = asyncio.create_task(far.calls[0].far.pump(lambda frame: None))
+        await asyncio.gather(*sending)
+        await provider.send_audio(SECOND)
+        await asyncio.sleep(1)
+        reading.cancel()
+        await asyncio.wait([reading])
+        await provider.send_audio(SECOND)  # leaves room for one again
+    await provider.disconnect()
+
+
+def seconds_of(frames: list[dict[str, Any]]) -> float:
+    """How much audio was appended."""
+    sent = [base64.b64decode(frame["audio"]) for frame in frames if frame.get("type") == "audio_append"]
+    return sum(map(len, sent)) / len(SECOND)
+
+
+async def test_after_a_second_cut_all_that_was_said_again_and_held_is_said_once_more():
+    """Also what is longer than the tail that is kept of silence: no speech in it can have been reported yet."""
+    far = FarEnd()
+    provider, events = await opened(far)
+    await provider.send_audio(SECOND)
+    far.calls[0].near.cut()
+    await until(events, "reconnecting")
+    for _ in range(3):
+        await provider.send_audio(SECOND)
+    await until(events, "reconnected")
+    far.calls[1].near.cut()
+    await until(events, "reconnected")
+    await asyncio.sleep(0)
+    frames = await far.calls[2].heard(lambda frames: seconds_of(frames) >= 4)
+    await asyncio.sleep(1)
+    assert seconds_of(frames) == 4
+    await provider.disconnect()
+
+
+async def test_after_a_hand_over_and_a_cut_what_was_said_again_is_said_once():
+    far = FarEnd()
+    provider, events = await opened(far)
+    await provider.send_audio(SECOND)
+    await far.calls[0].say("expiring", seconds_left=60)
+    await until(events, "reconnected")
+    far.calls[1].near.cut()
+    await until(events, "reconnected")
+    frames = await far.calls[2].heard(lambda frames: seconds_of(frames) >= 1)
+    await asyncio.sleep(1)
+    assert seconds_of(frames) == 1
+    await provider.disconnect()
+
+
+async def test_how_many_attempts_it_took_is_told_and_a_hand_over_takes_none():
+    far = FarEnd()
+    provider, events = await opened(far)
+    far.refuse = [ConnectionError("full"), RateLimitError("full")]
+    far.calls[0].near.cut()
+    seen = await until(events, "reconnected")
+    waits = [event.data.delay_s for event in seen if event.type == "reconnecting"]
+    assert all(delay <= Retry().base * 2**n for n, delay in enumerate(waits))
+    assert seen[-1].data.attempts == 3
+    await far.calls[1].say("expiring", seconds_left=60)
+    (*_, told) = await until(events, "reconnected")
+    assert told.data.attempts == 0
+    await provider.disconnect()
+
+
+async def test_an_item_of_this_session_is_cut_by_the_vendor_and_so_is_any_where_none_can_be_deleted():
+    for capable in (True, False):
+        far = FarEnd()
+        vendor = replace(
+            TOY, capabilities=lambda config, options, capable=capable: {"item_deletion": capable}
+        )
+        provider = provider_of(vendor, far)
+        events = provider.events()
+        await provider.connect()
+        await provider.send_text("one")
+        if capable:
+            await far.calls[0].say("started", response_id="r")
+            await far.calls[0].say("text", text="Two.", response_id="r", item_id="a")
+            await far.calls[0].say("completed", response_id="r")
+            await until(events, "response_completed")
+            name, call = "a", far.calls[0]
+        else:
+            far.calls[0].near.cut()
+            await until(events, "reconnected")
+            call = far.calls[1]
+            (name,) = (await call.heard(lambda frames: frames))[0]["hello"]
+        before = len(call.frames)
+        await provider.send_message("item_truncate", {"item_id": name, "heard_ms": 0})
+        frames = await call.heard(lambda frames: frames and frames[-1].get("type") == "item_truncate")
+        assert [frame["type"] for frame in frames[max(before, 1) :] if frame["type"] != "item_create"] == [
+            "item_truncate"
+        ]
+        await provider.disconnect()
+
+
+async def test_clock_and_chance_need_not_be_given():
+    far = FarEnd()
+    provider = Runtime(ProviderConfig(), TOY, connector=far)
+    await provider.connect()
+    await provider.send_text("hello")
+    frames = await far.calls[0].heard(lambda frames: len(frames) == 2)
+    assert frames[1]["item"]["id"].startswith("item_")
+    await provider.disconnect()
 
 
 # ------------------------------------------------------------------ why a connection ended

@@ -479,7 +479,12 @@ async def test_a_defect_in_a_dialect_ends_the_session_and_is_told():
     await far.calls[0].far.send(b"this is no JSON, and the toy raises", False)
     seen = [event async for event in provider.events()]
     assert "JSONDecodeError" in seen[-1].data["reason"]
+    assert [(event.data.code, event.data.recoverable) for event in seen if event.type == "error"] == [
+        ("internal", False)
+    ]
     assert not provider.is_connected()
+    with pytest.raises(ConnectionError, match="JSONDecodeError"):
+        await provider.send_text("hello")
     await provider.disconnect()
 
 

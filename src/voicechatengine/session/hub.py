@@ -57,8 +57,7 @@ class _Inbox:
 
     def forget(self) -> None:
         """Nobody will read what is here."""
-        self.queue = deque()
-        self.size, self._dropped, self.loss = 0, (0, 0), ""
+        self.queue, self.loss = deque(), ""
 
     def _wake(self) -> None:
         if self.waiter is not None and not self.waiter.done():

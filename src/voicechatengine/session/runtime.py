@@ -305,6 +305,7 @@ class Runtime(Generic[C]):
             log.exception("the session failed")
             await connections.close()
             self._fatal = ErrorInfo("internal", redact(repr(error), self._config.api_key), recoverable=False)
+            self._hub.emit(self._fatal)
             self._give_up(ConnectionError(repr(error)), 0)
         finally:
             self._supervisor = None
