@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import random
 from collections import Counter
 from typing import Any
 
 import pytest
 
-from voicechatengine import AudioFormat, ConnectionError, GeminiConfig, GeminiProvider, ProviderEvent, Tool
+from voicechatengine import (
+    AudioFormat,
+    ConnectionError,
+    GeminiConfig,
+    GeminiProvider,
+    MockConfig,
+    MockProvider,
+    ProviderEvent,
+    Tool,
+)
 from voicechatengine.audio.tone import tone
 from voicechatengine.messages import MessageType
+from voicechatengine.providers.mock import MockReply, MockTurn
 from voicechatengine.session.grammar import Grammar
 from voicechatengine.simulators import Faults, Simulator, memory_connector
+from voicechatengine.simulators.responder import answer, unheard
 from voicechatengine.simulators.vendors import vendor
 
 FORMAT = AudioFormat(sample_rate=16_000)
@@ -25,13 +37,22 @@ NEW, OLD = "gemini-3.8-live", "gemini-2.5-flash-native-audio-latest"
 TEXTS = ("Hello", "What is the weather in Oslo?")
 
 
+def answering() -> MockProvider:
+    """Says what the simulator says, in few messages: each of them is cut at once."""
+
+    def respond(turn: MockTurn) -> MockReply:
+        return dataclasses.replace(answer("Gemini", turn), chunk_ms=500)
+
+    return MockProvider(MockConfig(respond=respond, transcripts=unheard))
+
+
 class Conversation:
     """A text turn, a spoken turn and a tool round, by an application that asks again where it is told that it must."""
 
     def __init__(self, faults: Faults, model: str, *, resumes: bool) -> None:
         loop = asyncio.get_running_loop()
         self.simulator = Simulator(
-            vendor("gemini"), faults=faults, clock=lambda: 1.75e9 + loop.time(), seed=1
+            vendor("gemini"), provider=answering, faults=faults, clock=lambda: 1.75e9 + loop.time(), seed=1
         )
         self.provider = GeminiProvider(
             GeminiConfig(
