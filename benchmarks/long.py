@@ -145,7 +145,7 @@ async def hold(hours: int) -> list[tuple[float, float, int]]:
     async def connect(_: Endpoint) -> MemoryTransport:
         return ours
 
-    vendor = asyncio.gather(service(theirs), theirs.pump(lambda _: None))
+    vendor = (asyncio.create_task(service(theirs)), asyncio.create_task(theirs.pump(lambda _: None)))
     provider = OpenAIProvider(OpenAIConfig(api_key="none", url="ws://there"), connector=connect)
     async with VoiceEngine(provider) as engine:
         running = asyncio.create_task(engine.run(Microphone(), Speaker()))
@@ -157,8 +157,9 @@ async def hold(hours: int) -> list[tuple[float, float, int]]:
             del history
         running.cancel()
         await asyncio.wait([running])
-        vendor.cancel()
-        await asyncio.wait([vendor])
+        for task in vendor:
+            task.cancel()
+        await asyncio.wait(vendor)
         await theirs.close(Close())
     return kept
 
