@@ -121,6 +121,88 @@ async def test_a_disconnect_does_not_wait_for_a_dial_or_for_the_next_attempt():
     assert not provider.is_connected()
 
 
+async def test_what_was_held_in_one_life_is_not_said_in_the_next():
+    far = FarEnd()
+    provider, events = await opened(far)
+    far.calls[0].near.cut()
+    await until(events, "reconnecting")
+    await provider.send_text("too late")
+    await provider.disconnect()
+    await provider.connect()
+    await provider.send_text("hello")
+    frames = await far.calls[1].heard(lambda frames: len(frames) >= 2)
+    assert frames[1]["item"]["content"][0]["text"] == "hello"
+    await provider.disconnect()
+
+
+async def test_a_disconnect_waits_for_handlers_that_hear_the_last_of_it():
+    far, heard = FarEnd(), list[str]()
+    provider = toy(far)
+
+    async def slowly(event: Any) -> None:
+        await asyncio.sleep(0.1)
+        heard.append(str(event.data.state))
+
+    provider.on_event("state_changed", slowly)
+    await provider.connect()
+    await provider.disconnect()
+    assert heard == ["connecting", "connected", "disconnected"]
+
+
+class SlowToClose:
+    """A transport that takes its time to say goodbye."""
+
+    def __init__(self, inner: Transport) -> None:
+        self.pump, self.send, self._close = inner.pump, inner.send, inner.close
+
+    async def close(self, close: Close, /) -> None:
+        await asyncio.sleep(60)
+        await self._close(close)
+
+
+@pytest.mark.parametrize("end", ["disconnect", "refusal", "defect"])
+async def test_no_end_leaves_a_connection_that_still_says_goodbye(end: str):
+    async def dial(endpoint: Endpoint) -> Transport:
+        near = await far(endpoint)
+        return near if len(far.calls) > 1 else SlowToClose(near)
+
+    far = FarEnd()
+    provider = toy(dial)
+    events = provider.events()
+    await provider.connect()
+    await far.calls[0].say("expiring", seconds_left=60)
+    await until(events, "reconnected")
+    if end == "refusal":
+        far.refuse = [AuthenticationError("revoked")]
+        far.calls[1].near.cut()
+    elif end == "defect":
+        await far.calls[1].far.send(b"this is no JSON, and the toy raises", False)
+    else:
+        await provider.disconnect()
+    async for _ in events:
+        pass
+    left = [task for task in asyncio.all_tasks() if task.get_name() == "toy connection"]
+    assert not left
+    await provider.disconnect()
+
+
+async def test_a_session_that_takes_over_is_opened_as_one_that_goes_on():
+    asked: list[bool] = []
+
+    def endpoint(config: ProviderConfig, restore: Restore) -> Endpoint:
+        asked.append(restore.reconnect)
+        return Endpoint("ws://toy")
+
+    far = FarEnd()
+    provider = provider_of(replace(TOY, endpoint=endpoint), far)
+    events = provider.events()
+    await provider.connect()
+    await far.calls[0].say("expiring", seconds_left=60)
+    await until(events, "reconnected")
+    assert asked == [False, True]
+    await provider.disconnect()
+
+
 async def test_a_cut_while_the_next_session_is_opened_waits_for_neither():
     far = FarEnd()
     provider, events = await opened(far)
@@ -256,14 +338,43 @@ async def test_after_a_hand_over_and_a_cut_what_was_said_again_is_said_once():
     await provider.disconnect()
 
 
-async def test_how_many_attempts_it_took_is_told_and_a_hand_over_takes_none():
+async def test_speech_that_was_said_again_at_a_hand_over_is_kept_whole_though_nobody_has_reported_it_yet():
     far = FarEnd()
     provider, events = await opened(far)
+    await far.calls[0].say("speech_started", position_ms=0, item_id="u")
+    await until(events, "speech_started")
+    for _ in range(5):
+        await provider.send_audio(SECOND)
+    await far.calls[0].say("expiring", seconds_left=10)
+    await until(events, "reconnected")
+    far.calls[1].near.cut()
+    await until(events, "reconnected")
+    frames = await far.calls[2].heard(lambda frames: seconds_of(frames) >= 5)
+    assert seconds_of(frames) == 5
+    await provider.disconnect()
+
+
+async def test_of_silence_only_a_tail_is_said_again_by_whichever_name_it_was_sent():
+    far = FarEnd()
+    provider, events = await opened(far)
+    for _ in range(5):
+        await provider.send_message("audio_append", {"audio": SECOND})
+    far.calls[0].near.cut()
+    await until(events, "reconnected")
+    await asyncio.sleep(1)
+    assert seconds_of(await far.calls[1].heard(lambda frames: seconds_of(frames) >= 2)) == 2
+    await provider.disconnect()
+
+
+async def test_how_many_attempts_it_took_is_told_and_a_hand_over_takes_none():
+    far = FarEnd()
+    retry = Retry(base=0.1)
+    provider, events = await opened(far, retry=retry)
     far.refuse = [ConnectionError("full"), RateLimitError("full")]
     far.calls[0].near.cut()
     seen = await until(events, "reconnected")
     waits = [event.data.delay_s for event in seen if event.type == "reconnecting"]
-    assert all(delay <= Retry().base * 2**n for n, delay in enumerate(waits))
+    assert all(delay <= retry.base * 2**n for n, delay in enumerate(waits))
     assert seen[-1].data.attempts == 3
     await far.calls[1].say("expiring", seconds_left=60)
     (*_, told) = await until(events, "reconnected")
@@ -281,17 +392,16 @@ async def test_an_item_of_this_session_is_cut_by_the_vendor_and_so_is_any_where_
         events = provider.events()
         await provider.connect()
         await provider.send_text("one")
+        far.calls[0].near.cut()
+        await until(events, "reconnected")
+        call = far.calls[1]
+        (name,) = (await call.heard(lambda frames: frames))[0]["hello"]
         if capable:
-            await far.calls[0].say("started", response_id="r")
-            await far.calls[0].say("text", text="Two.", response_id="r", item_id="a")
-            await far.calls[0].say("completed", response_id="r")
+            await call.say("started", response_id="r")
+            await call.say("text", text="Two.", response_id="r", item_id="a")
+            await call.say("completed", response_id="r")
             await until(events, "response_completed")
-            name, call = "a", far.calls[0]
-        else:
-            far.calls[0].near.cut()
-            await until(events, "reconnected")
-            call = far.calls[1]
-            (name,) = (await call.heard(lambda frames: frames))[0]["hello"]
+            name = "a"
         before = len(call.frames)
         await provider.send_message("item_truncate", {"item_id": name, "heard_ms": 0})
         frames = await call.heard(lambda frames: frames and frames[-1].get("type") == "item_truncate")
