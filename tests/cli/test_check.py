@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import sys
 
 import pytest
@@ -85,6 +86,14 @@ def test_a_service_that_cannot_be_reached_is_one_line_and_no_broken_law(
     out, errors = capsys.readouterr()
     assert (out, errors.count("\n")) == ("", 1)
     assert text in errors
+
+
+def test_what_is_logged_in_a_law_is_not_shown_and_what_comes_after_it_is(capsys, caplog):
+    """A handler raises in this law on purpose; the report is all that there is to read."""
+    assert main(["check", "mock", "--law", "a_raising_handler_stops_nothing"]) == 0
+    assert (caplog.records, capsys.readouterr().err) == ([], "")
+    logging.getLogger("somebody").error("later")
+    assert [record.message for record in caplog.records] == ["later"]
 
 
 def test_a_law_is_named_before_it_is_held_and_its_outcome_told_after_it(capsys):
