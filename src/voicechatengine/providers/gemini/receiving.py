@@ -32,8 +32,8 @@ from voicechatengine.providers.gemini.state import (
     Held,
     Output,
     State,
-    remember,
 )
+from voicechatengine.session.remember import remember
 
 GONE_S: Final = 10.0  # left after a goAway that does not say how much
 _STARTS: Final = ("ACTIVITY_START", "VAD_SIGNAL_TYPE_SOS")

@@ -7,15 +7,11 @@ and travel with the handle, as one opaque text (`Restore.handle`).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Final
 
 import msgspec
 
 from voicechatengine.messages import Item, ToolCallItem, ToolResultItem
-
-MOST: Final = (
-    1024  # ids that are kept; more were said since one handle only if the service gave up sending them
-)
+from voicechatengine.session.remember import remember
 
 
 class Memo(msgspec.Struct, frozen=True):
@@ -58,12 +54,13 @@ class Bookmark:
         self._sent += 1
 
     def said(self, item_id: str) -> None:
-        """An item became part of the service's conversation, with what was sent so far."""
+        """An item became part of the service's conversation, with what was sent so far.
+
+        More of them than are remembered were said since one handle only if the service gave up sending any.
+        """
         if self._handle is None:
             return  # a session that begins anew is told everything
-        self._unseen[item_id] = self._sent
-        if len(self._unseen) > MOST:
-            del self._unseen[next(iter(self._unseen))]
+        remember(self._unseen, item_id, self._sent)
 
     def updated(self, handle: str, consumed: int | None) -> None:
         """A new handle, which holds everything so far, or the client messages up to `consumed`."""

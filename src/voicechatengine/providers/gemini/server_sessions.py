@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from voicechatengine.messages import Item
+from voicechatengine.session.remember import remember
 
 KEPT: Final = 1_000
 
@@ -17,9 +18,7 @@ class Sessions:
 
     def save(self, handle: str, history: tuple[Item, ...]) -> None:
         """Keeps a conversation as it is now."""
-        self._kept[handle] = history
-        if len(self._kept) > KEPT:
-            del self._kept[next(iter(self._kept))]
+        remember(self._kept, handle, history, KEPT)
 
     def find(self, handle: str) -> tuple[Item, ...] | None:
         """The conversation of a handle; None where there is none."""

@@ -6,7 +6,7 @@ the service makes it by itself, to the user's speech or to results of tools (`an
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeAlias, TypeVar
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
@@ -21,21 +21,12 @@ from voicechatengine.providers.gemini.turn import Reply, Turn
 from voicechatengine.session.dialect import Frame, Ids, Outgoing, Restore
 
 Output: TypeAlias = Event | Outgoing
-V = TypeVar("V")
 
 ANSWER_S: Final = 5.0  # in which the service begins to answer speech, or ends a turn that it has interrupted
 LATE_S: Final = 1.5  # after a turn's end, words of the user still belong to it
 QUIET_S: Final = 1.0  # after a call that does not block: then the reply that made it is taken to be over
-MEMORY: Final = 1024  # calls that are remembered
 PENDING: Final = 256  # items that wait for a request
 NUDGE: Final = " "  # asks a model for a reply that takes no content any more: text that says nothing
-
-
-def remember(memory: dict[str, V], key: str, value: V) -> None:
-    """Keeps a value, and forgets the oldest one when there are too many."""
-    memory[key] = value
-    if len(memory) > MEMORY:
-        del memory[next(iter(memory))]
 
 
 class Asked(msgspec.Struct):

@@ -7,14 +7,12 @@ have theirs, one ``response.create`` has the backend go on: the service refuses 
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeVar
+from typing import Literal
 
 import msgspec
 
 from voicechatengine.errors import MessageError
-
-V = TypeVar("V")
-MEMORY: Final = 1024  # calls and delegations that are remembered
+from voicechatengine.session.remember import remember
 
 Kind = Literal["delegation", "function", "earlier"]
 
@@ -60,7 +58,7 @@ class Backend:
 
     def correlate(self, delegation_id: str, response_id: str) -> None:
         """A delegation is done by this response."""
-        _remember(self._of_delegation, delegation_id, response_id)
+        remember(self._of_delegation, delegation_id, response_id)
 
     def run(self, response_id: str | None, delegation_id: str | None, *, begins: bool = False) -> Run:
         """The response of the backend that an event is about: by its id, else the one of its delegation that is not whole, or
@@ -73,7 +71,7 @@ class Backend:
             run = next((each for each in of_it if each is not None and not each.whole), None)
         if run is None:
             key = response_id or named or delegation_id or "response"
-            run = _remember(self._runs, key, Run(key))
+            run = remember(self._runs, key, Run(key))
         if delegation_id:
             self.correlate(delegation_id, run.id)
         return run
@@ -84,7 +82,7 @@ class Backend:
             return False
         run.calls += 1
         run.waiting.add(call_id)
-        _remember(self._of_call, call_id, run.id)
+        remember(self._of_call, call_id, run.id)
         return True
 
     def whole(self, run: Run) -> bool:
@@ -123,13 +121,5 @@ class Backend:
     def _add(self, call_id: str, kind: Kind) -> bool:
         if call_id in self._calls:
             return False
-        _remember(self._calls, call_id, kind)
+        remember(self._calls, call_id, kind)
         return True
-
-
-def _remember(memory: dict[str, V], key: str, value: V) -> V:
-    """Keeps a value, and forgets the oldest one when there are too many."""
-    memory[key] = value
-    if len(memory) > MEMORY:
-        del memory[next(iter(memory))]
-    return value

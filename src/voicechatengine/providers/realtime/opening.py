@@ -12,8 +12,8 @@ from voicechatengine.errors import ProviderError
 from voicechatengine.events import ErrorInfo, SessionCreated, SessionUpdated
 from voicechatengine.messages import Item, MessageItem, ToolCallItem, ToolResultItem
 from voicechatengine.providers.realtime import decode, encode, objects, sending, wire
-from voicechatengine.providers.realtime.replies import remember
 from voicechatengine.providers.realtime.state import Output, State
+from voicechatengine.session.remember import remember
 
 _TYPES: Final[dict[type, str]] = {ToolCallItem: "function_call", ToolResultItem: "function_call_output"}
 

@@ -6,7 +6,7 @@ its id. It knows no message and sends nothing.
 
 from __future__ import annotations
 
-from typing import Final, Literal, TypeVar
+from typing import Final, Literal
 
 import msgspec
 
@@ -24,21 +24,12 @@ from voicechatengine.events import (
 )
 from voicechatengine.providers.realtime import decode, objects
 from voicechatengine.session.dialect import Outgoing
+from voicechatengine.session.remember import MEMORY, remember
 
-V = TypeVar("V")
 Kind = Literal["message", "speech", "tool_call", "tool_result"]
 Status = Literal["completed", "interrupted", "failed", "incomplete"]
 
-MEMORY: Final = 1024  # ended responses, items and calls that are remembered; an hour has fewer
 OPEN: Final = 32  # responses at once
-
-
-def remember(memory: dict[str, V], key: str, value: V, most: int = MEMORY) -> V:
-    """Keeps a value, and forgets the oldest one when there are too many."""
-    memory[key] = value
-    if len(memory) > most:
-        del memory[next(iter(memory))]
-    return value
 
 
 class Item(msgspec.Struct):

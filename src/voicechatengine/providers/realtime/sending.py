@@ -33,9 +33,9 @@ from voicechatengine.messages import (
     ToolResultItem,
 )
 from voicechatengine.providers.realtime import encode, wire
-from voicechatengine.providers.realtime.replies import remember
 from voicechatengine.providers.realtime.state import Output, State
 from voicechatengine.session.dialect import Frame
+from voicechatengine.session.remember import remember
 
 LEAST_COMMIT_MS: Final = 100.0  # less is refused
 

@@ -12,9 +12,10 @@ from voicechatengine.events import Event, ItemAdded, Usage
 from voicechatengine.messages import Options, Role
 from voicechatengine.providers.realtime import encode, objects, wire
 from voicechatengine.providers.realtime.differences import Differences
-from voicechatengine.providers.realtime.replies import Kind, Replies, Reply, Status, remember
+from voicechatengine.providers.realtime.replies import Kind, Replies, Reply, Status
 from voicechatengine.providers.realtime.requests import ANSWER_S, Requests
 from voicechatengine.session.dialect import Frame, Ids, Outgoing, Restore
+from voicechatengine.session.remember import remember
 
 Output: TypeAlias = Event | Outgoing
 
