@@ -106,19 +106,21 @@ class Worker:
         return {"rss": resident()}
 
     async def do_talk(self, seconds: float, count: int, warm_up: float = 1.0) -> dict[str, Any]:
-        """So many sessions send a chunk each 20 ms: how late they are, the share of a core, and of what was to be heard meanwhile.
+        """So many sessions send a chunk each 20 ms: how late they are, the share of a core, and of what was to be done.
 
         `own` is the part of being late in which this process was at work: CPU seconds between when the tick was due and when it
         came. The rest is that of others on the machine, who had the core.
         """
         late: list[float] = []
         own: list[float] = []
+        ticks = 0
         walls, cpus = [0.0], [time.process_time()]
         loop = asyncio.get_running_loop()
         begin = loop.time() + 0.1
         counts_from = begin + warm_up
 
         async def speak(session: Session, index: int) -> None:
+            nonlocal ticks
             due = begin + TICK_S * index / count
             while due < counts_from + seconds:
                 await asyncio.sleep(due - loop.time())
@@ -129,22 +131,25 @@ class Worker:
                 walls.append(now)
                 cpus.append(cpu)
                 await session.send(CHUNK, 1)
+                ticks += 1
                 due += TICK_S
 
         tasks = [
             asyncio.create_task(speak(session, index)) for index, session in enumerate(self.sessions[:count])
         ]
         await asyncio.sleep(counts_from - loop.time())
-        cpu, heard, wall = time.process_time(), self.ear.bytes, loop.time()
+        cpu, heard, said, wall = time.process_time(), self.ear.bytes, ticks, loop.time()
         await asyncio.sleep(seconds)
         wall = loop.time() - wall
-        used, got = time.process_time() - cpu, self.ear.bytes - heard
+        used = time.process_time() - cpu
+        whole = wall / TICK_S * count  # deltas to be heard, and chunks to be sent
+        done = min((self.ear.bytes - heard) / len(CHUNK), ticks - said)
         await asyncio.gather(*tasks)
         return {
             "late": percentile(late, 99),
             "own": percentile(own, 99),
             "core": used / wall,
-            "heard": got / (wall / TICK_S * len(CHUNK) * count),
+            "done": done / whole,
         }
 
     async def do_chatter(self, count: int) -> dict[str, Any]:
