@@ -88,9 +88,10 @@ async def test_a_dial_that_takes_too_long_is_a_deadline_error():
 
 
 async def test_a_server_that_says_nothing_is_a_deadline_error():
-    provider = toy(FarEnd(greet=False))
+    far = FarEnd(greet=False)
     with pytest.raises(DeadlineError, match="no session within 10 s"):
-        await provider.connect()
+        await toy(far).connect()
+    assert (await far.calls[0].ended()).code == 1002
 
 
 async def test_an_error_before_the_session_is_raised_by_connect():
