@@ -7,8 +7,7 @@ websocket is a session. What it plays is asked for by ``POST /control/…`` with
   the first delta;
 - ``stream`` and ``stop``: `count` sessions hear a delta each `ms`, in real time, spread over those `ms`;
 - ``arm``: one delta is sent once `size` more bytes of audio were heard;
-- ``speech``: `speech_started`, in session `session`, `after` seconds; gives when, and when the cancel came;
-- ``count``: how many sessions are open.
+- ``speech``: `speech_started`, in session `session`, `after` seconds; gives when, and when the cancel came.
 
 Times are of the monotonic clock, which is the same in every process. It knows nothing of the library.
 """
@@ -318,9 +317,6 @@ class Service:
         for session in self.sessions:
             session.armed = session.heard + size
         return {}
-
-    async def do_count(self) -> dict[str, Any]:
-        return {"sessions": len(self.sessions), "heard": sum(s.heard for s in self.sessions)}
 
     async def do_stream(self, ms: int, count: int) -> dict[str, Any]:
         for session in self.sessions[:count]:
