@@ -49,8 +49,9 @@ DIALECT: Final = ("requests", "replies", "state", "sending", "receiving", "decod
 
 # In which all of them work together.
 _RUNTIME: Final = tuple(f"session/test_{each}.py" for each in ("runtime", "lives", "handover"))
-_CLIENT: Final = tuple(f"providers/realtime/test_realtime_{each}.py" for each in (
-    "turns", "replies", "requests", "interruption", "session", "errors", "wire",
+_CLIENT: Final = ("providers/realtime/test_kept_requests.py", *(
+    f"providers/realtime/test_realtime_{each}.py"
+    for each in ("turns", "replies", "requests", "interruption", "session", "errors", "wire")
 ))  # fmt: skip
 _SEARCHED: Final = tuple(f"providers/realtime/test_realtime_{each}.py" for each in ("recorded", "fuzz"))
 TESTS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
