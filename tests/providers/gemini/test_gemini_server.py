@@ -315,6 +315,27 @@ def test_instructions_and_tools_change_where_the_model_knows_that():
     assert Talk(MIDDLE).says(contextUpdate={}).refusal()[0] == 1007
 
 
+def test_a_result_while_a_reply_is_on_its_way_asks_for_no_second_one():
+    free = [{"functionDeclarations": [{"name": "f"}]}]
+    talk = Talk(tools=free).asks()
+    talk.tells(ToolCall("c1", "f", "{}", {}, "r"), ResponseCompleted("r", tool_calls=1))
+    assert (
+        len(
+            [
+                each
+                for each in talk.says(realtimeInput={"text": "And?"}).commands
+                if isinstance(each, ResponseCreate)
+            ]
+        )
+        == 1
+    )
+    result = {"id": "c1", "name": "f", "response": {"output": "42"}}
+    assert talk.says(toolResponse={"functionResponses": [result]}).commands == [ToolResult("c1", "42")]
+    assert (
+        talk.tells(ResponseStarted("r2"), AudioChunk(b"\0\0", None, "r", "i")).frames == []
+    )  # of the reply before
+
+
 # ------------------------------------------------------------------ speech
 
 

@@ -172,6 +172,16 @@ def test_words_of_the_assistant_are_taken_before_the_conversation_only():
     assert refused.value.field == "role"
 
 
+@pytest.mark.parametrize("content", [(), (AudioPart(MS),), (ImagePart(b"x", "image/png"),)])
+def test_an_item_of_the_assistant_has_words(content):
+    script = Script()
+    with pytest.raises(MessageError) as refused:
+        script.does(ItemCreate(MessageItem("assistant", content)))
+    assert refused.value.field == "item.content"
+    script.does(ItemCreate(MessageItem("assistant", (AudioPart(MS, "Hello!"),))))
+    assert script.asks().frame["clientContent"]["turns"][0]["parts"] == [{"text": "Hello!"}]
+
+
 def test_items_are_added_at_the_end_only():
     script = Script()
     script.does(said("One", "i1"))
