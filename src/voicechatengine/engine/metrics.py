@@ -91,14 +91,14 @@ class Fold(Protocol):
         ...
 
 
-@dataclass
+@dataclass(slots=True)
 class _Open:
-    """A turn while it grows."""
+    """A turn while it grows. Its sets are frozen ones: empty, as they are of nearly every turn, they take no memory."""
 
     since: float
     responses: list[str] = field(default_factory=list[str])
-    running: set[str] = field(default_factory=set[str])
-    interrupted: set[str] = field(default_factory=set[str])
+    running: frozenset[str] = frozenset()
+    interrupted: frozenset[str] = frozenset()
     first_text: float | None = None
     first_audio: float | None = None
     answer_ms: float = 0.0
@@ -106,7 +106,7 @@ class _Open:
     tool_calls: int = 0
     tool_ms: float | None = None
     tools_since: float = 0.0
-    tools: set[str] = field(default_factory=set[str])  # calls that run
+    tools: frozenset[str] = frozenset()  # calls that run
     called: bool = False  # the reply called a tool: the next one belongs to this turn
     status: str | None = None
     usage: Usage = Usage()
@@ -179,7 +179,7 @@ class MetricsFold:
         turn = self._calls.pop(call_id, None)
         if turn is None:
             return
-        turn.tools.discard(call_id)
+        turn.tools -= {call_id}
         if not turn.tools:
             turn.tool_ms = (turn.tool_ms or 0.0) + (now - turn.tools_since) * 1000
 
@@ -213,7 +213,7 @@ class MetricsFold:
             turn.called = True
             if not turn.tools:
                 turn.tools_since = now
-            turn.tools.add(data.call_id)
+            turn.tools |= {data.call_id}
             self._calls[data.call_id] = turn
             if len(self._calls) > MAX_TURNS:  # calls that somebody else answers, or nobody
                 del self._calls[next(iter(self._calls))]
@@ -247,7 +247,7 @@ class MetricsFold:
             self._turns.append(turn)
         self._origin, turn.called = None, False
         turn.responses.append(response_id)
-        turn.running.add(response_id)
+        turn.running |= {response_id}
         self._of[response_id] = turn
 
     def _end(self, data: ResponseCompleted, now: float) -> None:
@@ -256,7 +256,7 @@ class MetricsFold:
         turn = self._of.pop(data.response_id, None)
         if turn is None:
             return
-        turn.running.discard(data.response_id)
+        turn.running -= {data.response_id}
         turn.status = data.status
         if data.usage is not None:
             turn.usage += data.usage
