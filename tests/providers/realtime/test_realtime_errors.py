@@ -173,3 +173,11 @@ def test_a_lost_connection_ends_what_was_open():
         ResponseCompleted("r2", "interrupted", "connection_lost"),
     ]
     assert s.grammar.open_responses == ()
+
+
+def test_what_a_limit_does_not_say_is_nothing_left_and_no_wait():
+    s = Script()
+    event = s.says(
+        "rate_limits.updated", rate_limits=[{"name": "tokens"}, {"limit": 5, "remaining": 4}]
+    ).event
+    assert event == RateLimits((RateLimit("tokens", 0, 0, 0.0), RateLimit("", 5, 4, 0.0)))

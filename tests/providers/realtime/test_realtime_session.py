@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pybase64
 import pytest
 from realtime_script import MS, VAD, Script
 
@@ -15,6 +16,7 @@ from voicechatengine.events import (
     SessionUpdated,
 )
 from voicechatengine.messages import (
+    AudioAppend,
     AudioPart,
     ImagePart,
     ItemCreate,
@@ -30,6 +32,7 @@ from voicechatengine.messages import (
     Transcription,
     TurnDetection,
 )
+from voicechatengine.providers.realtime import encode
 from voicechatengine.session.dialect import Restore
 
 HELLO = ItemCreate(MessageItem("user", (TextPart("Hello"),)))
@@ -290,3 +293,19 @@ def test_a_snapshot_names_the_reply_that_is_owed():
     spoken = Script()
     spoken.says("input_audio_buffer.committed", item_id="u1")
     assert spoken.client.snapshot().reply_owed == ResponseCreate()
+
+
+@pytest.mark.parametrize("voice", ["marin", {"name": "marin", "type": "standard"}])
+def test_what_the_service_says_of_its_output_is_what_it_applied(voice):
+    output = {"format": {"type": "audio/pcmu"}, "voice": voice}
+    applied = Script().says("session.updated", session={"audio": {"output": output}}).event.applied
+    assert applied == Options(voice="marin", output_audio_format=AudioFormat("g711_ulaw", 8_000))
+
+
+def test_more_audio_than_one_message_takes_is_sent_in_several():
+    s = Script()
+    audio = bytes(range(256)) * ((encode.APPEND_BYTES + 2_560) // 256)
+    frames = [json.loads(frame.data) for frame in s.client.send(AudioAppend(audio), s.now)]
+    sent = [pybase64.b64decode(frame["audio"]) for frame in frames]
+    assert len(sent) == 2
+    assert b"".join(sent) == audio
