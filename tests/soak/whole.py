@@ -101,9 +101,9 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=10_000, help="how many")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--hours", type=float, default=10.0, help="of the one long conversation")
-    parser.add_argument(
-        "--modules", nargs="+", default=list(mutants.TESTS), help="for mutation testing: session/hub.py"
-    )
+    modules = list(mutants.TESTS)
+    text = "for mutation testing, such as session/hub.py"
+    parser.add_argument("--modules", nargs="+", choices=modules, default=modules, metavar="MODULE", help=text)
     parser.add_argument("--sample", type=int, default=0, help="mutants of each module, 0: all of them")
     parser.add_argument("--only", choices=PARTS, help="this part alone")
     args = parser.parse_args()
