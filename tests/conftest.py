@@ -7,11 +7,15 @@ import inspect
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from voicechatengine.testing import run_virtual
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 TIME_LIMIT = 180  # seconds that a test over real sockets may take before it counts as hanging
+
+settings.register_profile("any machine", deadline=None)  # no test here looks at how fast anything is
+settings.load_profile("any machine")
 
 
 def pytest_configure(config: pytest.Config) -> None:
