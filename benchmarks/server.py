@@ -78,7 +78,7 @@ class Append(msgspec.Struct):
 
 def frame(message: dict[str, Any]) -> bytes:
     """A message as an unmasked text frame of a websocket (RFC 6455, 5.2)."""
-    text = JSON({"event_id": "event_BgZvXUDB4hvM2X2xBf3hT", **message})
+    text = JSON({"type": message["type"], "event_id": "event_BgZvXUDB4hvM2X2xBf3hT", **message})
     size = len(text)
     if size < 126:
         return bytes((0x81, size)) + text

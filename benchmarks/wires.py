@@ -127,7 +127,11 @@ def _realtime(
     def frames(*messages: dict[str, Any]) -> list[bytes]:
         named = ({**each, "type": table.get(each["type"], each["type"])} for each in messages)
         return _frames(
-            *({"event_id": "event_BgZvXUDB4hvM2X2xBf3hT", **each} for each in named if each["type"])
+            *(
+                {"type": each["type"], "event_id": "event_BgZvXUDB4hvM2X2xBf3hT", **each}
+                for each in named
+                if each["type"]
+            )
         )
 
     def begin(reply: str) -> dict[str, Any]:

@@ -68,7 +68,7 @@ class RealtimeClient:
 
     def receive(self, frame: bytes | str, now: float, /) -> Sequence[Output]:
         """See `Dialect.receive`."""
-        if isinstance(frame, bytes) and frame.startswith(wire.SOUNDS):
+        if isinstance(frame, bytes) and (frame.startswith(wire.SOUNDS) or wire.is_sound(frame)):
             try:
                 if len(frame) < wire.SHORT:
                     head = wire.decode_sound(frame)
