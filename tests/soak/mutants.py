@@ -51,7 +51,7 @@ DIALECT: Final = ("requests", "replies", "state", "sending", "receiving", "decod
 _RUNTIME: Final = tuple(f"session/test_{each}.py" for each in ("runtime", "lives", "handover"))
 _CLIENT: Final = ("providers/realtime/test_kept_requests.py", *(
     f"providers/realtime/test_realtime_{each}.py"
-    for each in ("turns", "replies", "requests", "interruption", "session", "errors", "wire")
+    for each in ("turns", "replies", "requests", "interruption", "session", "errors", "wire", "differences")
 ))  # fmt: skip
 _SEARCHED: Final = tuple(f"providers/realtime/test_realtime_{each}.py" for each in ("recorded", "fuzz"))
 TESTS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
