@@ -62,6 +62,8 @@ TESTS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {
     **{f"providers/realtime/{each}.py": (_CLIENT, _SEARCHED) for each in DIALECT},
 }
 """The modules, and the tests that are asked: one group after the other, until one notices."""
+WHOLE: Final = tuple(module for module in TESTS if not module.startswith("providers/"))
+"""What is tried where no module is named: of these every fault is noticed or explained. The dialect is not as far yet."""
 
 
 @dataclass

@@ -103,7 +103,9 @@ def main() -> int:
     parser.add_argument("--hours", type=float, default=10.0, help="of the one long conversation")
     modules = list(mutants.TESTS)
     text = "for mutation testing, such as session/hub.py"
-    parser.add_argument("--modules", nargs="+", choices=modules, default=modules, metavar="MODULE", help=text)
+    parser.add_argument(
+        "--modules", nargs="+", choices=modules, default=list(mutants.WHOLE), metavar="MODULE", help=text
+    )
     parser.add_argument("--sample", type=int, default=0, help="mutants of each module, 0: all of them")
     parser.add_argument("--only", choices=PARTS, help="this part alone")
     args = parser.parse_args()

@@ -93,4 +93,4 @@ async def test_a_conversation_with_an_interruption():
         assert seen == ["interrupted", "completed"]
         assert said == "You said this.You said this. Stop it."
         assert any(isinstance(frame, dict) and frame["type"] == "Interrupt" for frame in sim.received)
-        assert [connection.path for connection in sim.connections] == ["/v2/listen", "/v2/speak"]
+        assert {connection.path for connection in sim.connections} == {"/v2/listen", "/v2/speak"}
