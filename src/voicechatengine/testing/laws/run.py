@@ -116,13 +116,21 @@ def _alarm(seconds: float) -> Generator[None]:
         yield
         return
 
+    rang = False
+
     def ring(_number: int, _frame: FrameType | None) -> None:
+        nonlocal rang
+        rang = True
         raise _Stuck
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
+    except Exception as error:
+        if rang:  # it may have hit the loop itself, which then fails in a way of its own
+            raise _Stuck from error
+        raise
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
