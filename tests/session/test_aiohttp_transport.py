@@ -202,3 +202,103 @@ async def test_a_cancelled_dial_leaves_no_socket():
         with pytest.raises(asyncio.CancelledError):
             await dialling
         over.set()
+
+
+async def test_a_silent_server_that_answers_pings_stays_connected():
+    pings: list[bytes] = []
+    enough = asyncio.Event()
+
+    async def quiet(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse(autoping=False)
+        await socket.prepare(request)
+        async for message in socket:
+            if message.type is WSMsgType.PING:
+                await socket.pong(message.data)
+                pings.append(message.data)
+                if len(pings) == 3:
+                    enough.set()
+        return socket
+
+    async with serving(quiet) as url:
+        transport = await connect_websocket(Endpoint(url), ping=0.05)
+        reading = asyncio.create_task(transport.pump(print))
+        await enough.wait()
+        assert not reading.done()
+        await transport.close(Close())
+        await reading
+
+
+async def test_a_server_that_shows_no_sign_of_life_is_given_up():
+    async def dead(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse(autoping=False)
+        await socket.prepare(request)
+        async for _ in socket:
+            pass
+        return socket
+
+    async with serving(dead) as url:
+        transport = await connect_websocket(Endpoint(url), ping=0.05)
+        assert await transport.pump(print) == Close(1006, "no sign of life within 0.075 s")
+        await transport.close(Close())
+        with pytest.raises(builtins.ConnectionError):
+            await transport.send(b"late", False)
+
+
+async def test_a_connection_that_closes_before_the_ping_ends_as_it_was_closed():
+    async with serving(echo) as url:
+        transport = await connect_websocket(Endpoint(url), ping=30.0)
+        reading = asyncio.create_task(transport.pump(print))
+        await transport.send(b"bye", False)
+        assert await reading == Close(4001, "session over")
+        await transport.close(Close())
+    assert [task for task in asyncio.all_tasks() if task.get_name() == "keepalive"] == []
+
+
+async def test_a_ping_of_the_servers_is_answered():
+    answered = asyncio.Event()
+
+    async def asking(request: web.Request) -> web.StreamResponse:
+        socket = web.WebSocketResponse(autoping=False)
+        await socket.prepare(request)
+        await socket.ping(b"there?")
+        async for message in socket:
+            if message.type is WSMsgType.PONG and message.data == b"there?":
+                answered.set()
+                await socket.close()
+        return socket
+
+    async with serving(asking) as url:
+        transport = await connect_websocket(Endpoint(url))
+        frames: list[bytes | str] = []
+        await transport.pump(frames.append)
+        await transport.close(Close())
+    assert answered.is_set()
+    assert frames == []
+
+
+async def test_an_error_of_what_takes_the_frames_comes_through_though_it_is_a_timeout():
+    def overdue(_: bytes | str) -> None:
+        raise TimeoutError("mine")
+
+    async with serving(echo) as url:
+        transport = await connect_websocket(Endpoint(url))
+        await transport.send(b"hello", False)
+        with pytest.raises(TimeoutError, match="mine"):
+            await transport.pump(overdue)
+        await transport.close(Close())
+
+
+async def test_a_websocket_goes_through_the_proxy_that_the_environment_names(monkeypatch):
+    asked: list[str] = []
+
+    async def proxy(request: web.Request) -> web.StreamResponse:
+        asked.append(f"{request.method} {request.raw_path}")
+        return await echo(request)
+
+    async with serving(proxy) as url:
+        monkeypatch.setenv("http_proxy", url.replace("ws:", "http:").removesuffix("/v1"))
+        transport = await connect_websocket(Endpoint("ws://far.example/v1"))
+        await transport.send(b"bye", False)
+        assert await transport.pump(print) == Close(4001, "session over")
+        await transport.close(Close())
+    assert asked == ["GET ws://far.example/v1"]

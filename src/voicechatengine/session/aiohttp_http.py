@@ -9,6 +9,7 @@ from aiohttp import ClientResponse, ClientSession, ClientTimeout, TCPConnector
 
 from voicechatengine.errors import ConnectionError
 from voicechatengine.session.http import CUT, HttpAnswer, HttpRequest
+from voicechatengine.session.proxy import proxy_for
 from voicechatengine.session.refusal import invalid_url, unreachable
 
 
@@ -47,11 +48,15 @@ class AiohttpHttp:
             self._session = ClientSession(
                 connector=TCPConnector(limit=0),
                 timeout=ClientTimeout(total=None, sock_connect=self._connect),
-                trust_env=True,
             )
         try:
             response = await self._session.request(
-                request.method, request.url, data=request.body, headers=request.headers, allow_redirects=False
+                request.method,
+                request.url,
+                data=request.body,
+                headers=request.headers,
+                allow_redirects=False,
+                proxy=proxy_for(request.url),
             )
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, ValueError) as error:
             raise invalid_url("http:// or https://") from error

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from typing import Any, Final, Protocol
@@ -10,6 +12,7 @@ import aiohttp
 from aiohttp import ClientResponse, ClientSession, ClientTimeout, ClientWSTimeout, TCPConnector, WSMsgType
 
 from voicechatengine.session.dialect import Close, Endpoint
+from voicechatengine.session.proxy import proxy_for
 from voicechatengine.session.refusal import (
     BAD_REQUEST,
     MAX_ERROR_BODY,
@@ -44,6 +47,14 @@ class _Socket(Protocol):
         """Writes a frame, and waits where the other side is slow."""
         ...
 
+    async def ping(self) -> None:
+        """Writes a ping, and waits where the other side is slow."""
+        ...
+
+    async def pong(self, message: bytes) -> None:
+        """Answers a ping, and waits where the other side is slow."""
+        ...
+
     async def close(self, *, code: int, message: bytes) -> bool:
         """Closes it with a handshake."""
         ...
@@ -54,21 +65,59 @@ class _Socket(Protocol):
 
 
 class WebSocketTransport:
-    """A `Transport` over an aiohttp websocket, of either side; `release` frees what belongs to the connection."""
+    """A `Transport` over an aiohttp websocket, of either side; `release` frees what belongs to the connection.
 
-    def __init__(self, socket: _Socket, release: Callable[[], Awaitable[None]] | None = None) -> None:
+    `ping` is after how many silent seconds the other side is asked for a sign of life, None for never; where none comes in half
+    of that time, the connection is lost. aiohttp's own `heartbeat` sets a callback of the event loop with each reading of the socket:
+    a twelfth of a session's CPU time (`benchmarks/density.py`).
+    """
+
+    def __init__(
+        self,
+        socket: _Socket,
+        release: Callable[[], Awaitable[None]] | None = None,
+        *,
+        ping: float | None = None,
+    ) -> None:
         self._socket = socket
         self._release = release
+        self._ping = ping
+        self._silent = True  # nothing came since the last look
+        self._dead = False  # no handshake is to be hoped for
 
     async def pump(self, on_frame: Callable[[bytes | str], None], /) -> Close:
         """See `Transport.pump`. Text comes as undecoded bytes where the socket was opened so."""
+        ping = self._ping
+        if ping is None:
+            return await self._read(on_frame)
+        limit = asyncio.timeout(None)
+        watch = asyncio.get_running_loop().create_task(self._watch(ping, limit), name="keepalive")
+        try:
+            async with limit:
+                return await self._read(on_frame)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            self._dead = True
+            return Close(1006, f"no sign of life within {ping * 1.5:g} s")
+        finally:
+            watch.cancel()
+            await asyncio.wait([watch])
+
+    async def _read(self, on_frame: Callable[[bytes | str], None]) -> Close:
         receive = self._socket.receive
         text, binary = _TEXT, _BINARY
         while True:
             message = await receive()
+            self._silent = False
             kind = message.type
             if kind is text or kind is binary:
                 on_frame(message.data)
+            elif kind is WSMsgType.PING:
+                with contextlib.suppress(OSError):  # the next reading says how it ended
+                    await self._socket.pong(message.data)
+            elif kind is WSMsgType.PONG:
+                pass
             elif kind is WSMsgType.CLOSE:
                 return Close(int(message.data or 1005), message.extra or "")
             elif kind is WSMsgType.ERROR:
@@ -77,6 +126,24 @@ class WebSocketTransport:
                 )
             else:  # closed by us, or lost without a closing handshake
                 return Close(self._socket.close_code or 1006, "connection lost")
+
+    async def _watch(self, ping: float, limit: asyncio.Timeout) -> None:
+        """Asks for a sign of life where none came by itself, and ends the reading where none follows."""
+        while True:
+            self._silent = True
+            await asyncio.sleep(ping)
+            if not self._silent:
+                continue
+            try:
+                async with asyncio.timeout(ping / 2):
+                    await self._socket.ping()
+                    await asyncio.Event().wait()
+            except TimeoutError:
+                if self._silent:
+                    limit.reschedule(0.0)
+                    return
+            except OSError:  # the reader sees the end
+                return
 
     def send(self, data: bytes, binary: bool, /) -> Awaitable[None]:
         """See `Transport.send`. aiohttp's own coroutine, and its error is a `ConnectionResetError`: a coroutine around it would
@@ -87,8 +154,9 @@ class WebSocketTransport:
     async def close(self, close: Close, /) -> None:
         """See `Transport.close`."""
         try:
-            # A reason longer than 123 bytes would not fit into the control frame.
-            await self._socket.close(code=close.code, message=close.reason.encode()[:123])
+            if not self._dead:
+                # A reason longer than 123 bytes would not fit into the control frame.
+                await self._socket.close(code=close.code, message=close.reason.encode()[:123])
         finally:
             release, self._release = self._release, None
             if release is not None:
@@ -125,13 +193,13 @@ async def connect_websocket(
         connector=TCPConnector(limit=0),
         response_class=Response,
         timeout=ClientTimeout(total=None),
-        trust_env=True,
     )
     try:
         socket = await session.ws_connect(
             endpoint.url,
             headers=endpoint.headers,
-            heartbeat=ping,
+            proxy=proxy_for(endpoint.url),
+            autoping=False,
             timeout=ClientWSTimeout(ws_close=close),  # pyright: ignore[reportCallIssue] - its dataclass decorator is hidden
             max_msg_size=MAX_MESSAGE,
             decode_text=decode_text,
@@ -149,4 +217,4 @@ async def connect_websocket(
     except BaseException:
         await session.close()
         raise
-    return WebSocketTransport(socket, session.close)
+    return WebSocketTransport(socket, session.close, ping=ping)
