@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from itertools import chain
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from voicechatengine import AudioFormat
-from voicechatengine.conversation import Conversation, heard_words, timed_words
+from voicechatengine.conversation import TIMED, Conversation, heard_words, timed_words
 from voicechatengine.events import (
     AudioChunk,
+    EventData,
     InputTranscript,
     Interrupted,
     ItemAdded,
@@ -94,6 +98,31 @@ def test_an_item_moves_to_the_place_that_the_vendor_names():
     assert words(conversation) == ["zero", "one", "and a half", "two", "three"]
 
 
+def test_items_take_any_order_that_the_vendor_names():
+    """Each behind one that may stand before or behind it."""
+    conversation = fold(
+        *(ItemCreate(said(key, key=key)) for key in "abcde"),
+        ItemAdded("b", "user", "d"),
+        ItemAdded("e", "user", "c"),
+        ItemAdded("a", "user", "b"),
+    )
+    assert words(conversation) == ["c", "e", "d", "b", "a"]
+
+
+def test_what_came_whole_is_not_changed_by_what_is_said_of_it_later():
+    item = said("As it was.", key="u1")
+    conversation = fold(
+        ItemCreate(item),
+        TextChunk("more", response_id="r1", item_id="u1"),
+        AudioChunk(b"\0\0", response_id="r1", item_id="u1"),
+        InputTranscript("other words", final=True, item_id="u1"),
+        Interrupted("r1", "u1", 10),
+        ItemTruncate("u1", 5),
+    )
+    assert conversation.items() == (item,)
+    assert conversation.generated_ms("u1") == 0
+
+
 def test_the_last_turn_is_unheard_while_its_words_are_not_known():
     conversation = fold(SpeechStarted(0, "u1"))
     assert conversation.unheard_turn()
@@ -146,6 +175,19 @@ def test_what_was_not_heard_did_not_happen():
     assert conversation.items() == (
         said("One two", "assistant", "a1", spoken=True, interrupted=True, estimated=True),
     )
+
+
+def test_what_was_heard_may_be_told_twice_and_be_less_the_second_time():
+    conversation = fold(
+        TextChunk("One two three four.", spoken=True, item_id="a1"),
+        AudioChunk(FORMAT.silence(2000), item_id="a1"),
+        ItemTruncate("a1", 1000),
+        ItemTruncate("a1", 1000),
+    )
+    assert words(conversation) == ["One two"]
+    assert conversation.generated_ms("a1") == 1000
+    conversation.apply(ItemTruncate("a1", 500))
+    assert words(conversation) == ["One"]
 
 
 def test_an_answer_that_nobody_heard_is_not_in_the_history():
@@ -251,6 +293,55 @@ def test_where_the_vendor_tells_when_words_begin_the_cut_is_exact(chunks, heard_
     )
     found = [(item.text, item.estimated) for item in conversation.items()]
     assert found == ([(words, estimated)] if words else [])
+
+
+def test_of_an_old_answer_the_times_of_its_words_are_forgotten_and_a_cut_is_estimated():
+    conversation = fold(*timed(("One", 0), (" two", 100)), AudioChunk(bytes(16_000), FORMAT, item_id="a1"))
+    for number in range(TIMED):
+        conversation.apply(TextChunk("x", spoken=True, item_id=f"later {number}", start_ms=0))
+    conversation.apply(TextChunk(" three", spoken=True, item_id="a1", start_ms=900))
+    conversation.apply(ItemTruncate("a1", 850))
+    old = conversation.items()[0]
+    assert isinstance(old, MessageItem)
+    assert (old.text, old.estimated) == ("One two", True)
+
+
+def test_an_item_that_takes_the_id_of_a_deleted_one_has_times_of_its_own():
+    conversation = fold(
+        *timed(("Gone", 0)),
+        ItemDelete("a1"),
+        *timed(("One", 0), (" two", 500)),
+        AudioChunk(bytes(16_000), FORMAT, item_id="a1"),
+        ItemTruncate("a1", 600),
+    )
+    assert words(conversation) == ["One"]
+
+
+def test_a_thousand_turns_take_little_beside_their_words():
+    """Words that came in one piece are the very object that came; an item that grew has no list, no box and no copy of its own."""
+    turns = 1000
+    events: list[list[EventData]] = [
+        [
+            SpeechStarted(0, f"u{turn}"),
+            ItemAdded(f"u{turn}", "user", f"a{turn - 1}", "speech"),
+            InputTranscript(f"Question number {turn}?", final=True, item_id=f"u{turn}"),
+            ResponseStarted(f"r{turn}"),
+            TextChunk(f"Answer number {turn}.", spoken=True, response_id=f"r{turn}", item_id=f"a{turn}"),
+            AudioChunk(bytes(160), response_id=f"r{turn}", item_id=f"a{turn}"),
+            ResponseCompleted(f"r{turn}"),
+        ]
+        for turn in range(turns)
+    ]
+    conversation = fold(*chain.from_iterable(events[: turns // 10]))
+    tracemalloc.start()
+    try:
+        for event in chain.from_iterable(events[turns // 10 :]):
+            conversation.apply(event)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(conversation.items()) == 2 * turns
+    assert held / (0.9 * turns) < 260  # bytes of a turn, two items
 
 
 @given(st.lists(st.sampled_from(["a", "bb ", "c d", " e"]), min_size=1), st.integers(0, 1200))

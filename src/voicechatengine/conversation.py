@@ -1,14 +1,17 @@
 """What was said and heard, item by item: a pure fold over commands and events.
 
-The engine, the runtime and failover each fold their own, by these rules; nobody reaches into another's. It knows the
-vocabulary and nothing else. An item's place is fixed when it is first named (speech: when it starts), not when its words
+A runtime and a relay (the engine's, or failover) each fold their own, by these rules; nobody reaches into another's. It knows
+the vocabulary and nothing else. An item's place is fixed when it is first named (speech: when it starts), not when its words
 arrive; what a listener did not hear is cut when `ItemTruncate` says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Iterator, Sequence
+from enum import Flag, auto
+from typing import Any, ClassVar, Final
+
+import msgspec
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.events import (
@@ -40,44 +43,28 @@ from voicechatengine.messages import (
 )
 
 
-class _Entry:
-    """One item while it grows. `fixed` is an item that came whole; the other fields make one out of chunks."""
+class _Mark(Flag):
+    """What is so of an item. One object for each combination that there is, however many items have it."""
 
-    __slots__ = (
-        "audio_ms",
-        "cut",
-        "estimated",
-        "fixed",
-        "interrupted",
-        "key",
-        "role",
-        "speech",
-        "spoken",
-        "starts",
-        "whole",
-        "written",
-    )
+    NONE = 0
+    SPEECH = auto()  # the user's own voice: its words come later, or never
+    WHOLE = auto()  # of the user's words none are still to come
+    INTERRUPTED = auto()
+    ESTIMATED = auto()
+    CUT = auto()  # truncated: what still comes of it was not heard
 
-    def __init__(self, key: str, role: Role, *, speech: bool = False, fixed: Item | None = None) -> None:
-        self.key = key
-        self.role: Role = role
-        self.speech = speech  # the user's own voice: its words come later, or never
-        self.fixed = fixed
-        self.spoken = ""
-        self.whole = False  # the user's words: none of them are still to come
-        self.written = ""
-        self.starts: (
-            list[tuple[int, float]] | None
-        ) = []  # places in `spoken` and their times; None: not all are known
-        self.audio_ms = 0.0
-        self.interrupted = False
-        self.estimated = False
-        self.cut = False  # truncated: what still comes of it was not heard
 
-    def item(self) -> Item | None:
+class _Words(msgspec.Struct, gc=False):
+    """An item that comes in chunks. A long conversation holds thousands of them, so there is nothing in it that only some need."""
+
+    role: Role
+    marks: _Mark = _Mark.NONE
+    spoken: str = ""
+    written: str = ""
+    audio_ms: float = 0.0  # that came; once it is cut, what was heard
+
+    def item(self, key: str) -> Item | None:
         """The item, or None while it has no words."""
-        if self.fixed is not None:
-            return self.fixed
         parts: list[TextPart] = []
         for text, spoken in ((self.written, False), (self.spoken, True)):
             words = text.strip()
@@ -85,9 +72,11 @@ class _Entry:
                 parts.append(TextPart(words, spoken=spoken))
         if not parts:
             return None
-        return MessageItem(
-            self.role, tuple(parts), id=self.key, interrupted=self.interrupted, estimated=self.estimated
-        )
+        interrupted, estimated = _Mark.INTERRUPTED in self.marks, _Mark.ESTIMATED in self.marks
+        return MessageItem(self.role, tuple(parts), id=key, interrupted=interrupted, estimated=estimated)
+
+
+TIMED: Final = 16  # items of which it is known when their words begin: what is older was heard
 
 
 def heard_words(text: str, heard_ms: float, generated_ms: float) -> str:
@@ -122,8 +111,11 @@ class Conversation:
     def __init__(self, output: AudioFormat | None = None) -> None:
         self._output = output or AudioFormat()
         self._rate = self._output.sample_rate * self._output.block_bytes  # bytes of a second
-        self._entries: dict[str, _Entry] = {}
-        self._order: list[_Entry] = []
+        # In order. Messages by their ids, calls by those of their calls; what came whole is kept as it came.
+        self._entries: dict[str, _Words | Item] = {}
+        self._starts: dict[
+            str, list[tuple[int, float]]
+        ] = {}  # places in an item's spoken words, and their times
         self._beside: set[str] = set()  # responses out of band: no part of the conversation
         self._calls: dict[str, str] = {}  # calls without a result: call id -> name
 
@@ -131,32 +123,41 @@ class Conversation:
 
     def items(self) -> tuple[Item, ...]:
         """Everything with words, in order."""
-        return tuple(item for entry in self._order if (item := entry.item()) is not None)
+        found = (
+            entry.item(key) if isinstance(entry, _Words) else entry for key, entry in self._entries.items()
+        )
+        return tuple(item for item in found if item is not None)
 
     def wordless(self) -> tuple[str, ...]:
         """The ids of the user's spoken items whose words are not all known (yet)."""
-        return tuple(entry.key for entry in self._order if entry.speech and not entry.whole)
+        return tuple(key for key, words in self._speech() if _Mark.WHOLE not in words.marks)
 
     def give_up_words(self) -> tuple[str, ...]:
         """The session that would tell them is over: gives what `wordless` gives, and waits for those words no more."""
         lost = self.wordless()
-        for item_id in lost:
-            self._entries[item_id].whole = True
+        for _, words in self._speech():
+            words.marks |= _Mark.WHOLE
         return lost
 
     def unheard_turn(self) -> bool:
         """Whether the last turn is the user's, and its words are not known."""
-        last = self._order[-1] if self._order else None
-        return last is not None and last.speech and last.item() is None
+        key = next(reversed(self._entries), "")
+        last = self._entries.get(key)
+        return isinstance(last, _Words) and _Mark.SPEECH in last.marks and last.item(key) is None
 
     def pending_calls(self) -> tuple[str, ...]:
         """The ids of tool calls that have no result yet."""
         return tuple(self._calls)
 
     def generated_ms(self, item_id: str) -> float:
-        """Milliseconds of audio that came for an item."""
+        """Milliseconds of audio that came for an item; of one that was truncated, those that were heard."""
         entry = self._entries.get(item_id)
-        return entry.audio_ms if entry is not None else 0.0
+        return entry.audio_ms if isinstance(entry, _Words) else 0.0
+
+    def _speech(self) -> Iterator[tuple[str, _Words]]:
+        for key, entry in self._entries.items():
+            if isinstance(entry, _Words) and _Mark.SPEECH in entry.marks:
+                yield key, entry
 
     # -- the fold
 
@@ -169,7 +170,7 @@ class Conversation:
     def sound(self, data: AudioChunk) -> None:
         """`apply` for what comes fifty times a second: more audio of an item."""
         entry = self._entries.get(data.item_id or data.response_id or "")
-        if entry is None:
+        if type(entry) is not _Words:
             entry = self._of_response(data.item_id, data.response_id)
             if entry is None:
                 return
@@ -178,23 +179,32 @@ class Conversation:
 
     def _text(self, data: TextChunk) -> None:
         entry = self._of_response(data.item_id, data.response_id)
-        if entry is None or entry.cut:
+        if entry is None or _Mark.CUT in entry.marks:
             return
         if data.spoken:
-            if data.start_ms is None:
-                entry.starts = None
-            elif entry.starts is not None:
-                entry.starts.append((len(entry.spoken), data.start_ms))
+            self._time(data.item_id or data.response_id or "", entry, data.start_ms)
             entry.spoken += data.text
         else:
             entry.written += data.text
 
-    def _of_response(self, item_id: str | None, response_id: str | None) -> _Entry | None:
+    def _time(self, key: str, entry: _Words, start_ms: float | None) -> None:
+        """Keeps when the words that come now begin: either all of an item's times are known, or none."""
+        if start_ms is None:
+            self._starts.pop(key, None)
+        elif not entry.spoken or key in self._starts:
+            self._starts.setdefault(key, []).append((len(entry.spoken), start_ms))
+            if len(self._starts) > TIMED:
+                del self._starts[next(iter(self._starts))]
+
+    def _of_response(self, item_id: str | None, response_id: str | None) -> _Words | None:
+        """The item that a response makes; None for one that is no part of the conversation, or came whole."""
         key = item_id or response_id
         if key is None or response_id in self._beside:
             return None
         entry = self._entries.get(key)
-        return entry if entry is not None else self._add(_Entry(key, "assistant"))
+        if entry is None:
+            entry = self._entries[key] = _Words("assistant")
+        return entry if isinstance(entry, _Words) else None
 
     def _started(self, data: ResponseStarted) -> None:
         if data.out_of_band:
@@ -205,109 +215,115 @@ class Conversation:
 
     def _interrupted(self, data: Interrupted) -> None:
         entry = self._entries.get(data.item_id or data.response_id or "")
-        if entry is not None:
-            entry.interrupted = True
+        if isinstance(entry, _Words):
+            entry.marks |= _Mark.INTERRUPTED
 
-    def _speech(self, data: SpeechStarted) -> None:
+    def _spoke(self, data: SpeechStarted) -> None:
         if data.item_id is not None and data.item_id not in self._entries:
-            self._add(_Entry(data.item_id, "user", speech=True))
+            self._entries[data.item_id] = _Words("user", _Mark.SPEECH)
 
     def _transcript(self, data: InputTranscript) -> None:
         key = data.item_id
         if key is None:
-            wordless = [entry.key for entry in self._order if entry.speech and not entry.cut]
-            key = wordless[-1] if wordless else f"speech-{len(self._order)}"
+            open_ones = [key for key, words in self._speech() if _Mark.CUT not in words.marks]
+            key = open_ones[-1] if open_ones else f"speech-{len(self._entries)}"
         entry = self._entries.get(key)
         if entry is None:
-            entry = self._add(_Entry(key, "user", speech=True))
+            entry = self._entries[key] = _Words("user", _Mark.SPEECH)
+        elif not isinstance(entry, _Words):
+            return
         entry.spoken = data.text
-        entry.whole = entry.whole or data.final
-        if data.item_id is None and data.final:
-            entry.cut = True  # the next transcript without an id is of another turn
+        if data.final:
+            # After the last one without an id the next is of another turn.
+            entry.marks |= _Mark.WHOLE if data.item_id is not None else _Mark.WHOLE | _Mark.CUT
 
     def _added(self, data: ItemAdded) -> None:
-        entry = self._entries.get(data.item_id)
         if data.kind in ("tool_call", "tool_result"):
             return  # known by their call ids
-        if entry is None:
-            entry = self._add(_Entry(data.item_id, data.role, speech=data.kind == "speech"))
-        before = self._entries.get(data.previous_item_id or "")
-        if before is not None and before is not entry:
-            self._order.remove(entry)
-            self._order.insert(self._order.index(before) + 1, entry)
+        if data.item_id not in self._entries:
+            speech = data.kind == "speech"
+            self._entries[data.item_id] = _Words(data.role, _Mark.SPEECH if speech else _Mark.NONE)
+        if data.previous_item_id in self._entries:
+            self._move(data.item_id, data.previous_item_id)
 
     def _call(self, data: ToolCall) -> None:
         if data.response_id in self._beside or data.call_id in self._entries:
             return
         self._calls[data.call_id] = data.name
         item = ToolCallItem(data.call_id, data.name, data.arguments, id=data.item_id or "")
-        self._add(_Entry(data.call_id, "assistant", fixed=item))
+        self._entries[data.call_id] = item
 
     def _calls_cancelled(self, data: ToolCallCancelled) -> None:
         for call in data.call_ids:
             self._calls.pop(call, None)
-            self._remove(call)
+            self._entries.pop(call, None)
 
     def _result(self, data: ToolResult) -> None:
         self._settle(ToolResultItem(data.call_id, data.output, is_error=data.is_error))
 
     def _settle(self, item: ToolResultItem) -> None:
         self._calls.pop(item.call_id, None)
-        key = f"result of {item.call_id}"
-        if key not in self._entries:
-            self._add(_Entry(key, "user", fixed=item))
+        self._entries.setdefault(f"result of {item.call_id}", item)
 
     def _create(self, data: ItemCreate) -> None:
         item = data.item
         if isinstance(item, ToolResultItem):
             self._settle(item)
             return
-        role: Role = item.role if isinstance(item, MessageItem) else "assistant"
-        key = item.call_id if isinstance(item, ToolCallItem) else item.id or f"item-{len(self._order)}"
+        key = item.call_id if isinstance(item, ToolCallItem) else item.id or f"item-{len(self._entries)}"
         if key in self._entries:
             return
         if isinstance(item, ToolCallItem):
             self._calls[item.call_id] = item.name
-        entry = self._add(_Entry(key, role, fixed=item))
-        before = self._entries.get(data.previous_item_id or "")
-        if before is not None or data.previous_item_id == "root":
-            self._order.remove(entry)
-            self._order.insert(self._order.index(before) + 1 if before is not None else 0, entry)
+        self._entries[key] = item
+        if data.previous_item_id == "root" or data.previous_item_id in self._entries:
+            self._move(key, data.previous_item_id)
 
     def _truncate(self, data: ItemTruncate) -> None:
         entry = self._entries.get(data.item_id)
-        if entry is None or entry.fixed is not None:
+        if not isinstance(entry, _Words):
             return
-        if data.heard_ms <= 0:
+        heard, total = data.heard_ms, entry.audio_ms
+        if heard <= 0:
             entry.spoken = entry.written = ""
-        elif entry.audio_ms > 0 and data.heard_ms < entry.audio_ms:
-            heard, total = data.heard_ms, entry.audio_ms
-            if entry.starts:
-                entry.spoken, entry.estimated = timed_words(entry.spoken, entry.starts, heard, total)
+        elif heard < total:
+            starts = self._starts.get(data.item_id)
+            if starts:
+                entry.spoken, estimated = timed_words(entry.spoken, starts, heard, total)
             else:
-                entry.spoken, entry.estimated = heard_words(entry.spoken, heard, total), True
-        entry.cut = entry.interrupted = True
+                entry.spoken, estimated = heard_words(entry.spoken, heard, total), True
+            if estimated:
+                entry.marks |= _Mark.ESTIMATED
+            entry.audio_ms = heard  # so that who says it twice cuts once
+        entry.marks |= _Mark.CUT | _Mark.INTERRUPTED
 
     def _delete(self, data: ItemDelete) -> None:
         # Calls and results are kept by their call's id; who deletes one knows the item's.
-        named = (
-            entry.key for entry in self._order if entry.fixed is not None and entry.fixed.id == data.item_id
-        )
-        self._remove(data.item_id if data.item_id in self._entries else next(named, ""))
+        key = data.item_id
+        if key not in self._entries:
+            whole = ((key, item) for key, item in self._entries.items() if not isinstance(item, _Words))
+            key = next((key for key, item in whole if item.id == data.item_id), "")
+        self._entries.pop(key, None)
+        self._starts.pop(key, None)
 
     def _begin(self, data: SessionCreate) -> None:
         for item in data.history:
             self._create(ItemCreate(item))
 
-    def _add(self, entry: _Entry) -> _Entry:
-        self._entries[entry.key] = entry
-        self._order.append(entry)
-        return entry
-
-    def _remove(self, key: str) -> None:
-        entry = self._entries.pop(key, None)
-        if entry is not None:
-            self._order.remove(entry)
+    def _move(self, key: str, behind: str | None) -> None:
+        """Puts an item behind another one ("root": at the beginning). Nearly always it is there: it is the last."""
+        entries = self._entries
+        after: list[str] = []
+        for other in reversed(entries):
+            if other == behind:
+                break
+            after.append(other)
+        if key == behind or after == [key]:
+            return
+        entries[key] = entries.pop(key)
+        for other in reversed(after):
+            if other != key:
+                entries[other] = entries.pop(other)
 
     _RULES: ClassVar[dict[type, Callable[[Conversation, Any], None]]] = {
         AudioChunk: sound,
@@ -315,7 +331,7 @@ class Conversation:
         ResponseStarted: _started,
         ResponseCompleted: _completed,
         Interrupted: _interrupted,
-        SpeechStarted: _speech,
+        SpeechStarted: _spoke,
         InputTranscript: _transcript,
         ItemAdded: _added,
         ToolCall: _call,

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import asyncio
 
-from voicechatengine import AudioFormat, MockConfig, MockProvider, VoiceEngine
+import pytest
+from puppet import Puppet
+
+from voicechatengine import (
+    AudioFormat,
+    ConnectionError,
+    MessageError,
+    MockConfig,
+    MockProvider,
+    VoiceEngine,
+)
 from voicechatengine.engine.io import MemorySource, VirtualSpeaker
 from voicechatengine.messages import ItemTruncate, MessageItem
 from voicechatengine.providers.mock import MockReply
@@ -33,3 +43,17 @@ async def test_what_was_heard_is_told_to_the_provider_when_it_is_back():
         (heard.id, 500)
     ]
     assert provider.history[-1] == heard
+
+
+async def test_text_that_could_not_be_sent_is_not_in_the_history():
+    puppet = Puppet()
+    async with VoiceEngine(puppet) as engine:
+        for error in (ConnectionError("not connected"), MessageError("not now")):
+            puppet.broken["item_create"] = error
+            with pytest.raises(type(error)):
+                await engine.send_text("Hello?")
+            assert engine.history == ()
+            puppet.up = True
+        puppet.broken.clear()
+        await engine.send_text("Hello?")
+        assert [item.text for item in engine.history if isinstance(item, MessageItem)] == ["Hello?"]

@@ -149,6 +149,7 @@ class Delivery:
                 session.lost(line, error)
             between = session.state in (_S.RECONNECTING, _S.CONNECTED)
             if session.life != life or session.line is line or not between:
+                session.ledger.failed(folded)
                 raise
         except ProviderError:
             if session.line is line:

@@ -162,6 +162,11 @@ class Ledger:
             case _:
                 pass
 
+    def failed(self, command: Command) -> None:
+        """There was no connection for it. Who is told so may say an item again; what is owed is owed all the same."""
+        if isinstance(command, ItemCreate):
+            self.refused(command)
+
     def received(self, data: Event) -> Event:
         """Takes in an event; gives it with its position in the whole of the user's audio."""
         rule = self._RULES.get(type(data))

@@ -23,6 +23,7 @@ from voicechatengine.compose.line import name_of
 from voicechatengine.compose.moving import Moving
 from voicechatengine.compose.outlet import Outlet
 from voicechatengine.compose.session import Session
+from voicechatengine.conversation import Conversation
 from voicechatengine.errors import MessageError, ProviderError
 from voicechatengine.events import ConnectionState, Event, ProviderEvent
 from voicechatengine.messages import (
@@ -71,6 +72,14 @@ class Relay:
     def provider(self) -> Provider:
         """The provider in use, or the one that was used last."""
         return self._session.provider
+
+    @property
+    def conversation(self) -> Conversation:
+        """What was said and heard in the session that is open, or was open last: followed here, through all its providers.
+
+        Another session has another one. Who knows how much of an item was heard may tell it at once, before any provider is told.
+        """
+        return self._session.ledger.conversation
 
     async def move_to(
         self, provider: Provider, *, at: Literal["pause", "now"] = "pause", reason: str = "requested"

@@ -1,14 +1,13 @@
 """`VoiceEngine`: a conversation with any provider, in text or in sound.
 
 It depends on the contract of a provider alone. One task reads the provider's events, in order: it folds them into the
-history and the metrics, and hands them to the request and the spoken conversation that wait for them.
+metrics, and hands them to the request and the spoken conversation that wait for them. The history is its relay's.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import AsyncIterator, Callable, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
@@ -17,7 +16,6 @@ from typing_extensions import Unpack
 
 from voicechatengine.compose.line import aclose
 from voicechatengine.compose.relay import Relay
-from voicechatengine.conversation import Conversation
 from voicechatengine.engine.asking import Asking
 from voicechatengine.engine.bargein import BargeIn
 from voicechatengine.engine.io import AudioSink, AudioSource
@@ -32,15 +30,10 @@ from voicechatengine.events import AudioChunk, EventData, ProviderEvent
 from voicechatengine.messages import (
     ActivityEnd,
     ActivityStart,
-    Command,
     Item,
-    ItemCreate,
-    ItemDelete,
-    MessageItem,
     MessageType,
     ResponseCreate,
     Role,
-    TextPart,
     Tool,
     ToolResult,
 )
@@ -85,7 +78,7 @@ class VoiceEngine:
     ) -> None:
         self._provider = Relay(provider)  # so that another one can take over, and nobody who listens notices
         self._barge_in = barge_in if isinstance(barge_in, BargeIn) else BargeIn() if barge_in else None
-        self._conversation = Conversation()
+        self._conversation = self._provider.conversation
         self._metrics = MetricsFold()
         self._folds: list[Fold] = [self._metrics]
         if telemetry is not None:
@@ -116,7 +109,7 @@ class VoiceEngine:
         await self._toolbox.declare()
         await self._provider.connect()
         self._standing.begin()
-        self._conversation = Conversation(self._provider.get_audio_format())
+        self._conversation = self._provider.conversation
         events = self._provider.events()
         self._reader = asyncio.get_running_loop().create_task(self._read(events), name="engine reader")
         await asyncio.sleep(0)  # what the provider told while it connected is read first
@@ -276,15 +269,7 @@ class VoiceEngine:
 
     async def send_text(self, text: str, role: Role = "user") -> None:
         """Adds text to the conversation, and to `history`. Triggers no reply by itself. Raises like the provider's."""
-        # With an id of ours, so that what the provider says of the item's place is said of this one.
-        item = MessageItem(role, (TextPart(text),), id=f"said_{secrets.token_hex(10)}")
-        # Before it is sent: the provider's echo must not find its place taken by what it answers.
-        self._remember(ItemCreate(item))
-        try:
-            await self._provider.send_message(MessageType.ITEM_CREATE, ItemCreate(item))
-        except BaseException:
-            self._remember(ItemDelete(item.id))
-            raise
+        await self._provider.send_text(text, role)
 
     async def create_response(self) -> None:
         """Ensures that a reply is coming. Raises like the provider's."""
@@ -369,7 +354,7 @@ class VoiceEngine:
             half_duplex=source.open_air and sink.open_air if half_duplex is None else half_duplex,
             push_to_talk=push_to_talk,
             grace_s=grace_s,
-            remember=self._remember,
+            conversation=self._conversation,
             folds=self._folds,
             toolbox=self._toolbox,
         )
@@ -407,9 +392,6 @@ class VoiceEngine:
                 "the engine is not open", cure="use it as `async with VoiceEngine(...) as engine:`"
             )
 
-    def _remember(self, message: Command) -> None:
-        self._conversation.apply(message)
-
     # -- the reader
 
     async def _read(self, events: AsyncIterator[ProviderEvent]) -> None:
@@ -432,7 +414,6 @@ class VoiceEngine:
 
     async def _handle(self, data: EventData) -> None:
         now = asyncio.get_running_loop().time()
-        self._conversation.apply(data)
         audio_ms = 0.0
         if isinstance(data, AudioChunk):
             format = data.format or self._provider.get_audio_format()
@@ -462,7 +443,6 @@ class VoiceEngine:
 
     async def _send_result(self, result: ToolResult) -> None:
         await self._provider.send_message(MessageType.TOOL_RESULT, result)
-        self._remember(result)
 
     async def _ask_on(self) -> None:
         if self._talk is not None:

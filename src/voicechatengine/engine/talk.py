@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Final, cast
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.audio.resample import Reframer, Resampler
+from voicechatengine.conversation import Conversation
 from voicechatengine.engine.bargein import BargeIn, Doubt, Verdict
 from voicechatengine.engine.floor import Floor
 from voicechatengine.engine.io import AudioSink, AudioSource
@@ -32,7 +33,7 @@ from voicechatengine.events import (
     SpeechStopped,
     TextChunk,
 )
-from voicechatengine.messages import ActivityEnd, ActivityStart, Command, ItemTruncate, MessageType
+from voicechatengine.messages import ActivityEnd, ActivityStart, ItemTruncate, MessageType
 from voicechatengine.provider import Provider
 
 log: logging.Logger = logging.getLogger("voicechatengine")
@@ -44,8 +45,8 @@ STALL_S: Final = 30.0  # a reply that has begun and of which nothing comes for s
 
 
 class Talk:
-    """See the module. `remember` folds a command into the engine's conversation; `folds` are the metrics to keep, `toolbox`
-    what an interruption stops besides the reply.
+    """See the module. `conversation` is told what was heard of what is cut; `folds` are the metrics to keep, `toolbox` what an
+    interruption stops besides the reply.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class Talk:
         half_duplex: bool,
         push_to_talk: bool,
         grace_s: float,
-        remember: Callable[[Command], None],
+        conversation: Conversation,
         folds: Sequence[Fold],
         toolbox: Toolbox,
     ) -> None:
@@ -73,7 +74,7 @@ class Talk:
         self._toolbox = toolbox
         self._half_duplex = half_duplex
         self._push_to_talk = push_to_talk
-        self._remember = remember
+        self._conversation = conversation
         self._folds = folds
         self._loop = asyncio.get_running_loop()
         self._floor = Floor(self._loop.time(), grace_s)
@@ -341,7 +342,7 @@ class Talk:
             fold.flushed(responses, silent, by_speech=by_speech)
         corrections = [ItemTruncate(entry.item_id, entry.heard_ms) for entry in heard if entry.item_id]
         for correction in corrections:
-            self._remember(correction)
+            self._conversation.apply(correction)  # at once, and whether a provider can be told or not
         self._news.set()
         if not self._provider.is_connected() and not self._floor.reconnecting:
             return True
