@@ -344,8 +344,7 @@ class VoiceEngine:
         await self._toolbox.declare()
         if push_to_talk is None:
             push_to_talk = self._standing.is_manual(self._provider.get_capabilities())
-        fold = MetricsFold()
-        self._folds.append(fold)
+        began = self._metrics.mark()
         self._talk = Talk(
             self._provider,
             source,
@@ -367,8 +366,7 @@ class VoiceEngine:
             raise self._standing.error or error from None
         finally:
             self._talk = None
-            self._folds.remove(fold)
-        return fold.snapshot()
+        return self._metrics.snapshot(began)
 
     # -- requests
 

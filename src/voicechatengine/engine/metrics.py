@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, ClassVar, Final, Protocol
 
 from voicechatengine.events import (
     AudioChunk,
@@ -93,12 +94,14 @@ class Fold(Protocol):
 
 @dataclass(slots=True)
 class _Open:
-    """A turn while it grows. Its sets are frozen ones: empty, as they are of nearly every turn, they take no memory."""
+    """A turn while it grows. There may be a thousand: what is empty takes no memory, and the cost of one reply is the very object
+    that told it.
+    """
 
     since: float
-    responses: list[str] = field(default_factory=list[str])
-    running: frozenset[str] = frozenset()
-    interrupted: frozenset[str] = frozenset()
+    responses: tuple[str, ...] = ()
+    running: int = 0  # responses
+    interrupted: tuple[str, ...] = ()
     first_text: float | None = None
     first_audio: float | None = None
     answer_ms: float = 0.0
@@ -106,17 +109,17 @@ class _Open:
     tool_calls: int = 0
     tool_ms: float | None = None
     tools_since: float = 0.0
-    tools: frozenset[str] = frozenset()  # calls that run
+    tools: int = 0  # calls that run
     called: bool = False  # the reply called a tool: the next one belongs to this turn
     status: str | None = None
-    usage: Usage = Usage()
+    usage: Usage | None = None
 
     def ms(self, moment: float | None) -> float | None:
         return None if moment is None else (moment - self.since) * 1000
 
     def snapshot(self) -> Turn:
         return Turn(
-            responses=tuple(self.responses),
+            responses=self.responses,
             first_text_ms=self.ms(self.first_text),
             first_audio_ms=self.ms(self.first_audio),
             answer_ms=self.answer_ms,
@@ -125,15 +128,32 @@ class _Open:
             tool_calls=self.tool_calls,
             tool_ms=self.tool_ms,
             status=self.status,
-            usage=self.usage,
+            usage=self.usage or Usage(),
         )
 
 
+@dataclass(frozen=True, kw_only=True)
+class Mark:
+    """A moment of a session: what the figures were then."""
+
+    turns: int = 0
+    in_ms: float = 0.0
+    out_ms: float = 0.0
+    usage: Usage = Usage()
+    interruptions: int = 0
+    reconnects: int = 0
+    overflow: int = 0
+
+
+_START: Final = Mark()
+
+
 class MetricsFold:
-    """Takes in what happens; `snapshot` gives the figures so far."""
+    """Takes in what happens; `snapshot` gives the figures so far, all or those since a `mark`."""
 
     def __init__(self) -> None:
         self._turns: deque[_Open] = deque(maxlen=MAX_TURNS)
+        self._begun = 0  # turns, also those that are not kept any more
         self._of: dict[str, _Open] = {}  # open response -> its turn
         self._calls: dict[str, _Open] = {}  # call that runs -> its turn
         self._origin: float | None = None  # the end of speech, or the request, that no reply has followed yet
@@ -143,17 +163,34 @@ class MetricsFold:
         self._session: Usage | None = None  # the vendor's own count of the session, where it keeps one
         self._interruptions = self._reconnects = self._overflow = 0
 
-    def snapshot(self) -> Metrics:
-        """The figures so far."""
-        return Metrics(
-            turns=tuple(turn.snapshot() for turn in self._turns),
-            audio_in_s=self._in_ms / 1000,
-            audio_out_s=self._out_ms / 1000,
-            usage=self._usage if self._session is None else self._session,
+    def mark(self) -> Mark:
+        """This moment."""
+        return Mark(
+            turns=self._begun,
+            in_ms=self._in_ms,
+            out_ms=self._out_ms,
+            usage=self._cost,
             interruptions=self._interruptions,
             reconnects=self._reconnects,
             overflow=self._overflow,
         )
+
+    def snapshot(self, since: Mark = _START) -> Metrics:
+        """The figures so far: of the turns that began after `since`, and of the time since then."""
+        kept = min(self._begun - since.turns, len(self._turns))
+        return Metrics(
+            turns=tuple(turn.snapshot() for turn in islice(self._turns, len(self._turns) - kept, None)),
+            audio_in_s=(self._in_ms - since.in_ms) / 1000,
+            audio_out_s=(self._out_ms - since.out_ms) / 1000,
+            usage=_difference(self._cost, since.usage),
+            interruptions=self._interruptions - since.interruptions,
+            reconnects=self._reconnects - since.reconnects,
+            overflow=self._overflow - since.overflow,
+        )
+
+    @property
+    def _cost(self) -> Usage:
+        return self._usage if self._session is None else self._session
 
     # -- what the engine does
 
@@ -179,7 +216,7 @@ class MetricsFold:
         turn = self._calls.pop(call_id, None)
         if turn is None:
             return
-        turn.tools -= {call_id}
+        turn.tools -= 1
         if not turn.tools:
             turn.tool_ms = (turn.tool_ms or 0.0) + (now - turn.tools_since) * 1000
 
@@ -213,7 +250,7 @@ class MetricsFold:
             turn.called = True
             if not turn.tools:
                 turn.tools_since = now
-            turn.tools |= {data.call_id}
+            turn.tools += data.call_id not in self._calls
             self._calls[data.call_id] = turn
             if len(self._calls) > MAX_TURNS:  # calls that somebody else answers, or nobody
                 del self._calls[next(iter(self._calls))]
@@ -245,9 +282,10 @@ class MetricsFold:
         if turn is None or self._origin is not None or not (turn.running or turn.called):
             turn = _Open(since=now if self._origin is None else self._origin)
             self._turns.append(turn)
+            self._begun += 1
         self._origin, turn.called = None, False
-        turn.responses.append(response_id)
-        turn.running |= {response_id}
+        turn.responses += (response_id,)
+        turn.running += response_id not in self._of
         self._of[response_id] = turn
 
     def _end(self, data: ResponseCompleted, now: float) -> None:
@@ -256,16 +294,16 @@ class MetricsFold:
         turn = self._of.pop(data.response_id, None)
         if turn is None:
             return
-        turn.running -= {data.response_id}
+        turn.running -= 1
         turn.status = data.status
         if data.usage is not None:
-            turn.usage += data.usage
+            turn.usage = data.usage if turn.usage is None else turn.usage + data.usage
         if data.status == "interrupted":
             self._interrupt(turn, data.response_id)
 
     def _interrupt(self, turn: _Open, *responses: str) -> None:
-        fresh = set(responses) - turn.interrupted
-        turn.interrupted |= fresh
+        fresh = tuple(response for response in responses if response not in turn.interrupted)
+        turn.interrupted += fresh
         self._interruptions += len(fresh)
 
     _RULES: ClassVar[dict[type, Callable[[Any, Any, float], None]]] = {
@@ -280,3 +318,9 @@ class MetricsFold:
         ErrorInfo: _fault,
     }
     """What each event does. Other events say nothing about time or cost."""
+
+
+def _difference(after: Usage, before: Usage) -> Usage:
+    """What was added; a vendor's own count of a session begins again with another session."""
+    fields = Usage.__struct_fields__
+    return Usage(*(max(0, getattr(after, name) - getattr(before, name)) for name in fields))

@@ -22,22 +22,40 @@ log: Final = logging.getLogger("voicechatengine")
 CONTROL_WEIGHT: Final = 256  # bytes that an event without audio counts for
 
 
+def _weight(event: ProviderEvent) -> int:
+    """Bytes that an event counts for."""
+    data = event.data
+    return len(data.audio) if isinstance(data, AudioChunk) else CONTROL_WEIGHT
+
+
 class _Inbox:
     """What one reader has not read yet, bounded. The hub holds it; the reader holds its `Subscription`."""
+
+    __slots__ = (
+        "_dropped",
+        "_hub",
+        "_most_bytes",
+        "_most_events",
+        "ended",
+        "loss",
+        "queue",
+        "size",
+        "waiter",
+    )
 
     def __init__(self, hub: Hub) -> None:
         self.waiter: asyncio.Future[None] | None = None
         self.ended: bool = False
         self._hub = hub
         self._most_bytes, self._most_events = hub.limits.received_bytes, hub.limits.received_events
-        self.queue: deque[tuple[ProviderEvent, int]] = deque()
-        self.size: int = 0
+        self.queue: deque[ProviderEvent] = deque()
+        self.size: int = 0  # what `_weight` makes of the queue
         self._dropped = (0, 0)  # events and bytes since the reader was last told
         self.loss: str = ""
 
     def put(self, event: ProviderEvent, weight: int) -> None:
         """Adds an event of that many bytes, and wakes the reader."""
-        self.queue.append((event, weight))
+        self.queue.append(event)
         self.size += weight
         if self.size > self._most_bytes or len(self.queue) > self._most_events:
             self._shed()
@@ -69,14 +87,14 @@ class _Inbox:
         Where audio does not make that room, nobody reads: everything goes, and a subscription ends.
         """
         most_bytes, most_events = self._most_bytes * 3 // 4, self._most_events * 3 // 4
-        kept: deque[tuple[ProviderEvent, int]] = deque()
+        kept: deque[ProviderEvent] = deque()
         left = len(self.queue)
-        for event, weight in self.queue:
+        for event in self.queue:
             if event.type == "audio_chunk" and (self.size > most_bytes or left > most_events):
                 left -= 1
-                self._drop(1, weight, "the oldest audio was dropped")
+                self._drop(1, _weight(event), "the oldest audio was dropped")
             else:
-                kept.append((event, weight))
+                kept.append(event)
         self.queue = kept
         if self.size > most_bytes or left > most_events:
             self.ended = self._hub.forget(self)
@@ -115,8 +133,8 @@ class Subscription:
             if inbox.loss:
                 return inbox.tell()
             if inbox.queue:
-                event, weight = inbox.queue.popleft()
-                inbox.size -= weight
+                event = inbox.queue.popleft()
+                inbox.size -= _weight(event)
                 return event
             if inbox.ended:
                 raise StopAsyncIteration
@@ -181,8 +199,7 @@ class Hub:
 
     def publish(self, event: ProviderEvent) -> None:
         """Publishes an event as it is."""
-        data = event.data
-        weight = len(data.audio) if isinstance(data, AudioChunk) else CONTROL_WEIGHT
+        weight = _weight(event)
         for inbox in self._inboxes:
             inbox.put(event, weight)
         if self._handlers:

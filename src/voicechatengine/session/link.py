@@ -21,6 +21,22 @@ Out = TypeVar("Out")
 class Link(Generic[In, Out]):
     """One connection at work. `clock` gives Unix seconds that never step back; `emit` takes what the dialect gives, and when."""
 
+    # With hundreds of sessions what is touched for each frame comes from far away in memory: the less, the better.
+    __slots__ = (
+        "_clock",
+        "_close",
+        "_dialect",
+        "_due",
+        "_emit",
+        "_frames",
+        "_over",
+        "_timer",
+        "_transport",
+        "_wake",
+        "_writing",
+        "_written",
+    )
+
     def __init__(
         self,
         dialect: Dialect[In, Out],
@@ -35,7 +51,7 @@ class Link(Generic[In, Out]):
         self._frames: deque[Frame] = deque()
         self._writing = False
         self._wake = asyncio.Event()
-        self._written = asyncio.Event()
+        self._written: asyncio.Event | None = None  # there while somebody waits for it
         self._over = False
         self._close: Close | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -59,7 +75,8 @@ class Link(Generic[In, Out]):
             writer.cancel()
             self._frames.clear()
             self._over = True
-            self._written.set()
+            if self._written is not None:
+                self._written.set()
             now = self._clock()
             self._take(self._dialect.closed(self._close or close, now), now)
             if self._timer is not None:
@@ -81,29 +98,31 @@ class Link(Generic[In, Out]):
         if self._frames or self._close is not None:
             self._wake.set()
 
-    async def flush(self) -> None:
-        """Writes what is to be written, unless somebody does already. A cancellation leaves the rest to the writer."""
+    async def flush(self) -> bool:
+        """Writes what is to be written, unless somebody does already: False then. A cancellation leaves the rest to the writer."""
         if self._writing:
-            return
+            return False
         self._writing = True
-        frames, send = self._frames, self._transport.send
+        frames, transport = self._frames, self._transport
         try:
             while frames:
                 frame = frames.popleft()
-                await send(frame.data, frame.binary)
+                await transport.send(frame.data, frame.binary)
         except OSError:  # as ours and the network's own are
             frames.clear()  # the reader sees the end, and what matters is restored from state, not from frames
         finally:
             self._writing = False
-            if not frames:
+            if self._written is not None and not frames:
                 self._written.set()
             if frames or self._close is not None:
                 self._wake.set()
+        return True
 
     async def written(self) -> None:
         """Waits until everything said so far is written (or the connection is over)."""
         while not self.idle and not self._over:
-            self._written.clear()
+            if self._written is None or self._written.is_set():
+                self._written = asyncio.Event()
             await self._written.wait()
 
     @property

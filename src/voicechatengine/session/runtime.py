@@ -161,8 +161,7 @@ class Runtime(Generic[C]):
             return
         link.post(AudioAppend(audio_data))  # the dialect checks the bytes: AudioError
         self._account.utterance.append(audio_data)
-        await link.flush()
-        if link.idle:
+        if await link.flush():
             self._unsent_audio = 0
             return
         self._unsent_audio += len(audio_data)  # another task writes, and it is slow

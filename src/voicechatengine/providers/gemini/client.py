@@ -18,7 +18,7 @@ import msgspec
 from voicechatengine.events import AudioChunk, ErrorInfo, VendorMessage
 from voicechatengine.messages import AudioAppend, Command, MessageItem
 from voicechatengine.provider import Timeouts
-from voicechatengine.providers.gemini import decode, encode, objects, receiving, sending, wire
+from voicechatengine.providers.gemini import decode, encode, envelope, objects, receiving, sending, wire
 from voicechatengine.providers.gemini.encode import Surface
 from voicechatengine.providers.gemini.state import Output, State
 from voicechatengine.session.dialect import Close, Ids, Restore
@@ -44,6 +44,7 @@ class GeminiClient:
         encode.check(restore.options, surface)  # what the service does not have is told now
         self._state = State(restore, ids, surface, patience)
         self._due: float | None = None
+        self._envelope: envelope.Envelope | None = None  # of the sound that came last
 
     def opened(self, _now: float, /) -> Sequence[Output]:
         """The client speaks first: it says what session it wants."""
@@ -73,6 +74,11 @@ class GeminiClient:
 
     def receive(self, frame: bytes | str, now: float, /) -> Sequence[Output]:
         """See `Dialect.receive`."""
+        known = self._envelope
+        if known is not None and isinstance(frame, bytes):
+            audio = known.sound(frame)
+            if audio:
+                return self._settled(receiving.sound(self._state, audio, known.form, now))
         out: list[Output] = []
         try:
             message = wire.decode_server(frame)
@@ -81,10 +87,16 @@ class GeminiClient:
             if found is None:
                 return out
             message = found
+        receiving.read(self._state, message, now, out)
+        if isinstance(frame, bytes) and len(out) == 1 and isinstance(out[0], AudioChunk):
+            self._envelope = envelope.learned(frame, message)
+        return self._settled(out)
+
+    def _settled(self, out: Sequence[Output]) -> Sequence[Output]:
+        """Sound alone comes fifty times a second, and moves no deadline."""
         state = self._state
-        receiving.read(state, message, now, out)
         if len(out) != 1 or out[0].__class__ is not AudioChunk or state.quiet_due is not None:
-            self._due = state.next_due()  # sound alone comes fifty times a second, and moves no deadline
+            self._due = state.next_due()
         return out
 
     def closed(self, close: Close, now: float, /) -> Sequence[Output]:

@@ -76,6 +76,11 @@ def mime_type(audio: AudioFormat) -> str:
     return f"audio/pcm;rate={audio.sample_rate}"
 
 
+def audio_head(audio: AudioFormat) -> bytes:
+    """What stands before the base64 of a ``realtimeInput.audio``. It goes out fifty times a second, so no encoder is asked."""
+    return f'{{"realtimeInput":{{"audio":{{"mimeType":"{mime_type(audio)}","data":"'.encode()
+
+
 def content(item: Item, audio: AudioFormat, names: Mapping[str, str]) -> objects.Content:
     """An item as a turn. `audio` is the format of speech in it, `names` the functions of the calls that are known."""
     if isinstance(item, MessageItem):

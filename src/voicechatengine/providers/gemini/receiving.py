@@ -6,10 +6,12 @@ what the model makes, then what ends. What is missing is left out; the grammar o
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
 
+from voicechatengine.audio.format import AudioFormat
 from voicechatengine.errors import ProviderError
 from voicechatengine.events import (
     ErrorInfo,
@@ -271,6 +273,17 @@ def _bytes(state: State, blob: objects.Blob, now: float, out: list[Output]) -> N
         out.append(ErrorInfo("invalid_audio", f"the server sent audio that is no base64: {error}"))
         return
     state.turn.audio(reply, audio, form, out)
+
+
+def sound(state: State, audio: bytes, form: AudioFormat, now: float) -> Sequence[Output]:
+    """A message that is sound alone, of the reply that runs or of a new one."""
+    out: list[Output] = []
+    reply = state.turn.open
+    if reply is None or reply.cut or reply.calls:
+        reply = state.reply(now, out)
+    if reply is not None:
+        state.turn.audio(reply, audio, form, out)
+    return out
 
 
 def spoken(state: State, text: str, now: float, out: list[Output]) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
-import pybase64
+from pybase64 import b64encode
 
 from voicechatengine.errors import MessageError
 from voicechatengine.events import SessionUpdated
@@ -39,18 +39,15 @@ from voicechatengine.session.dialect import Frame
 APPEND_BYTES: Final = 3 << 20  # audio in one message: a message of 4 MiB is taken everywhere
 CHANGEABLE: Final = ("instructions", "tools")
 
-_END: Final = b'"}}}'
-
-
-def head(mime_type: str) -> bytes:
-    """What stands before the base64 of a ``realtimeInput.audio``. It goes out fifty times a second, so no encoder is asked."""
-    return f'{{"realtimeInput":{{"audio":{{"mimeType":"{mime_type}","data":"'.encode()
+_END: Final = b'"}}}'  # after `State.head` and the base64
 
 
 def append(state: State, audio: bytes) -> Sequence[Output]:
     """The fast way. In push to talk the first audio begins the user's turn, if nobody said that it began."""
-    state.input.check(audio)
-    if not audio:
+    size = len(audio)
+    if audio.__class__ is not bytes or size % state.block:
+        state.input.check(audio)  # says what is wrong, if anything is
+    if not size:
         return ()
     out: list[Output] = []
     if state.pending and not state.busy and state.takes_content:
@@ -58,11 +55,10 @@ def append(state: State, audio: bytes) -> Sequence[Output]:
     if state.manual and not state.activity:
         begin_activity(state, out)
     state.streaming = state.unanswered_audio = True
-    beginning = head(encode_content.mime_type(state.input))
-    for at in range(0, len(audio), APPEND_BYTES):
-        piece = pybase64.b64encode(audio[at : at + APPEND_BYTES])
+    for at in range(0, size, APPEND_BYTES):
+        piece = audio[at : at + APPEND_BYTES] if size > APPEND_BYTES else audio
         state.bookmark.sent()
-        out.append(Frame(b"".join((beginning, piece, _END))))
+        out.append(Frame(b"".join((state.head, b64encode(piece), _END))))
     return out
 
 

@@ -85,6 +85,8 @@ class State:
         self.model: str = restore.options.model or models.MODEL
         self.traits: models.Traits = models.traits(self.model)
         self.input: AudioFormat = encode.audio_format(restore.options)
+        self.block: int = self.input.block_bytes
+        self.head: bytes = encode_content.audio_head(self.input)
         given = None if restore.reconnect else encode.first_handle(restore.options)
         memo = resume.read(restore.handle or given)
         if memo is not None and not self.traits.content_any_time and not _tellable(memo, restore):

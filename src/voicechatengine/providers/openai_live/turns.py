@@ -46,6 +46,8 @@ from voicechatengine.events import (
 from voicechatengine.messages import Role
 from voicechatengine.session.dialect import Ids, Outgoing
 
+rms: Final[Callable[[bytes, int], int]] = audioop.rms
+
 Output: TypeAlias = Event | Outgoing
 Kind = Literal["message", "tool_call", "tool_result"]
 Status = Literal["completed", "interrupted", "failed", "incomplete"]
@@ -55,7 +57,9 @@ ANSWER_MS: Final = 300.0
 STALL_S: Final = 2.0
 UNWANTED_S: Final = 5.0  # in which a reply begins that was not wanted any more before it did
 SOUND: Final = 20  # root mean square of PCM16: 0.0006 of full scale
+ENERGY: Final = SOUND * SOUND
 SLICE_MS: Final = 100.0  # a longer stretch of output is looked at in such pieces
+PROBE: Final = 120  # bytes of PCM16
 
 _S: Final = 1000.0
 
@@ -96,7 +100,11 @@ class Turns:
         self._ids = ids
         self._form = form
         self._timed = timed
+        self._block = form.block_bytes
+        self._rate = form.sample_rate * form.block_bytes  # bytes of a second
         self._slice = form.size_of(SLICE_MS)
+        self._most = 2 * self._slice  # bytes that are looked at as one
+        self._is_pcm16 = form.encoding == "pcm16"
         self._carry = b""
         self._last_item: str | None = None
         self.reply: Reply | None = None
@@ -122,25 +130,61 @@ class Turns:
 
     # -- the model
 
+    def more(self, audio: bytes, now: float) -> AudioChunk | None:
+        """The fast way of `audio`: more sound of a reply that is heard. None, and nothing done, where it is not just that."""
+        reply, size = self.reply, len(audio)
+        if (
+            reply is None
+            or not reply.sound
+            or self._muted is not None
+            or self._carry
+            or size % self._block
+            or size > self._most
+            or not self._is_loud(audio)
+        ):
+            return None
+        self._position += size * _S / self._rate
+        self._quiet = 0.0
+        reply.due = now + STALL_S
+        reply.size += size
+        return AudioChunk(audio, None, reply.id, reply.item_id)
+
     def audio(self, audio: bytes, now: float, out: list[Output]) -> None:
         """More output, in order; a part of a sample waits for its rest."""
-        if self._carry:
-            audio, self._carry = self._carry + audio, b""
-        rest = len(audio) % self._form.block_bytes
-        if rest:
-            audio, self._carry = audio[:-rest], audio[-rest:]
-        if len(audio) <= 2 * self._slice:
-            if audio:
-                self._hear(audio, now, out)
-            return
-        for start in range(0, len(audio), self._slice):
-            self._hear(audio[start : start + self._slice], now, out)
+        if self._carry or len(audio) % self._block:
+            audio = self._carry + audio
+            whole = len(audio) - len(audio) % self._block
+            audio, self._carry = audio[:whole], audio[whole:]
+        if len(audio) > self._most:
+            self._long(audio, now, out)
+        elif audio:
+            self._hear(audio, now, out, self._is_loud(audio))
 
-    def _hear(self, audio: bytes, now: float, out: list[Output]) -> None:
+    def _long(self, audio: bytes, now: float, out: list[Output]) -> None:
+        """A stretch that may be both sound and silence."""
+        size = self._slice
+        slices = [audio[start : start + size] for start in range(0, len(audio), size)]
+        loud = [self._is_loud(each) for each in slices]
+        if all(loud):
+            self._hear(audio, now, out, True)
+            return
+        for each, is_loud in zip(slices, loud, strict=True):
+            self._hear(each, now, out, is_loud)
+
+    def _is_loud(self, audio: bytes) -> bool:
+        """Whether this is sound. Where its beginning alone has as much of it as all must have, the rest need not be looked at."""
+        if not self._is_pcm16:
+            audio = to_pcm16(audio, self._form)
+        beginning = audio[:PROBE]
+        level = rms(beginning, 2)
+        return level * level * len(beginning) >= ENERGY * len(audio) or rms(audio, 2) >= SOUND
+
+    def _hear(self, audio: bytes, now: float, out: list[Output], is_loud: bool) -> None:
+        size = len(audio)
         begun = self._position
-        length = self._form.duration_ms(len(audio))
-        self._position += length
-        if audioop.rms(to_pcm16(audio, self._form), 2) < SOUND:
+        length = size * _S / self._rate
+        self._position = begun + length
+        if not is_loud:
             self._quiet += length
             self._silence(audio, now, out)
             return
@@ -148,12 +192,16 @@ class Turns:
         if self._muted is not None:
             self._muted = now + STALL_S
             return
-        reply = self.reply or self._begin(begun, now, out)
-        if reply is not None:
+        reply = self.reply
+        if reply is None or not reply.sound:
+            reply = reply or self._begin(begun, now, out)
+            if reply is None:
+                return
             self._speak_up(reply, out)
             reply.sound = True
-            reply.due = now + STALL_S
-            self._tell(reply, audio, out)
+        reply.due = now + STALL_S
+        reply.size += size
+        out.append(AudioChunk(audio, None, reply.id, reply.item_id))
 
     def _silence(self, audio: bytes, now: float, out: list[Output]) -> None:
         if self._muted is not None:
@@ -163,15 +211,12 @@ class Turns:
         if reply is None or not reply.sound:
             return
         if self._quiet < GAP_MS:
-            self._tell(reply, audio, out)
+            reply.size += len(audio)
+            out.append(AudioChunk(audio, None, reply.id, reply.item_id))
         elif reply.holds:
             reply.due = now
         else:
             self.end(out)
-
-    def _tell(self, reply: Reply, audio: bytes, out: list[Output]) -> None:
-        reply.size += len(audio)
-        out.append(AudioChunk(audio, None, reply.id, reply.item_id))
 
     def words(
         self, delta: str, start_ms: float | None, end_ms: float | None, now: float, out: list[Output]

@@ -22,6 +22,8 @@ from voicechatengine.messages import AudioAppend, Command
 from voicechatengine.provider import Timeouts
 from voicechatengine.providers.realtime import decode, encode, objects, opening, receiving, sending, wire
 from voicechatengine.providers.realtime.differences import OPENAI, Differences
+from voicechatengine.providers.realtime.replies import Item
+from voicechatengine.providers.realtime.sounds import Series, decode_sound, is_sound, series
 from voicechatengine.providers.realtime.state import Output, State
 from voicechatengine.session.dialect import Close, Ids, Restore
 
@@ -51,6 +53,8 @@ class RealtimeClient:
         encode.opening(restore.options, differences)  # what the service does not have is told now
         self._state = State(restore, ids, patience, differences)
         self._due: float | None = None
+        self._last: Item | None = None  # the item with the last audio, and how its deltas look
+        self._series: Series | None = None
 
     def opened(self, _now: float, /) -> Sequence[Output]:
         """The service speaks first."""
@@ -68,18 +72,38 @@ class RealtimeClient:
 
     def receive(self, frame: bytes | str, now: float, /) -> Sequence[Output]:
         """See `Dialect.receive`."""
-        if isinstance(frame, bytes) and (frame.startswith(wire.SOUNDS) or wire.is_sound(frame)):
-            try:
-                if len(frame) < wire.SHORT:
-                    head = wire.decode_sound(frame)
-                    audio = b64decode(head.delta or "", None, True)
-                else:
-                    head, audio = wire.cut_sound(frame)
-            except ValueError:
-                pass  # it is looked at whole below
-            else:
-                return receiving.sound(self._state, head.response_id, head.item_id, audio, now)
+        if frame.__class__ is bytes:
+            series = self._series
+            if series is not None and frame.startswith(series.before) and not series.reply.cut:
+                between = series.between
+                at = frame.find(b'"', len(series.before))
+                if frame.startswith(between, at) and frame.endswith(series.behind):
+                    try:
+                        sound = memoryview(frame)[at + len(between) : -len(series.behind)]
+                        audio = b64decode(sound, None, True)
+                    except ValueError:
+                        audio = b""
+                    if audio:
+                        return self._state.replies.audio(series.reply, series.item, series.item_id, audio)
+            if is_sound(frame):
+                return self._sound(frame, now)
         return self._whole(frame, now)
+
+    def _sound(self, frame: bytes, now: float) -> Sequence[Output]:
+        """An audio delta that begins as one. It moves no deadline."""
+        try:
+            head = decode_sound(frame)
+            audio = b64decode(head.delta, None, True)
+        except ValueError:
+            return self._whole(frame, now)
+        replies = self._state.replies
+        reply = replies.open.get(head.response_id)
+        if reply is None or reply.cut:
+            return receiving.sound(self._state, head.response_id, head.item_id, audio, now)
+        item = replies.item(head.item_id)
+        if item is not self._last:
+            self._last, self._series = item, series(frame, reply, item, head.item_id)
+        return replies.audio(reply, item, head.item_id, audio)
 
     def _whole(self, frame: bytes | str, now: float) -> Sequence[Output]:
         """Any message."""

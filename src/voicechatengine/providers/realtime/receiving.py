@@ -190,18 +190,11 @@ def audio(state: State, message: wire.AudioDelta, now: float, out: list[Output])
 
 
 def sound(state: State, response_id: str, item_id: str, audio: bytes, now: float) -> Sequence[Output]:
-    """More sound. The fast way: one look for the response, one event; it moves no deadline."""
-    replies = state.replies
-    reply = replies.open.get(response_id)
-    if reply is not None and not reply.cut:
-        chunk = replies.audio(reply, item_id, audio)
-        return () if chunk is None else (chunk,)
+    """More sound, of a response that may have to be begun."""
     out: list[Output] = []
     reply = state.reply(response_id, now, out)
     if reply is not None:
-        chunk = replies.audio(reply, item_id, audio)
-        if chunk is not None:
-            out.append(chunk)
+        out += state.replies.audio(reply, state.replies.item(item_id), item_id, audio)
     return out
 
 

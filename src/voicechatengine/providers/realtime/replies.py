@@ -122,27 +122,27 @@ class Replies:
             for call_id in reply.nameless
             if call_id not in self.calls and not reply.cut
         )
+        reply.cut = True  # nothing more of it is told
         del self.open[reply.id]
         remember(self._ended, reply.id, None)
         out.append(ResponseCompleted(reply.id, status, reason, usage, metadata, reply.calls))
 
-    def audio(self, reply: Reply, item_id: str, audio: bytes) -> AudioChunk | None:
-        """More audio, in whole samples: what is left over waits for the next chunk. None where there is not one."""
-        item = self.items.get(item_id)
-        if item is None:
-            item = self.item(item_id)
+    def audio(self, reply: Reply, item: Item, item_id: str, audio: bytes) -> tuple[AudioChunk, ...]:
+        """More audio of an item, in whole samples: what is left over waits for the next chunk. Nothing where there is not one."""
         if item.carry:
             audio = item.carry + audio
             item.carry = b""
-        rest = len(audio) % self._block
+        size = len(audio)
+        rest = size % self._block
         if rest:
             item.carry = audio[-rest:]
             audio = audio[:-rest]
-        if not audio:
-            return None
-        item.size += len(audio)
+            size -= rest
+        if not size:
+            return ()
+        item.size += size
         reply.item_id = item_id
-        return AudioChunk(audio, self._told, reply.id, item_id or None)
+        return (AudioChunk(audio, self._told, reply.id, item_id or None),)
 
     def text(
         self,

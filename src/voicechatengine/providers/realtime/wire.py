@@ -17,7 +17,6 @@ from typing import Any, Final, TypeAlias, get_args
 
 import msgspec
 from msgspec import UNSET
-from pybase64 import b64decode
 
 from voicechatengine.providers.realtime.objects import (
     Content,
@@ -623,54 +622,6 @@ decode_server: Final[Callable[[bytes | str], ServerMessage | OtherMessage]] = ms
     ServerMessage | OtherMessage
 ](ServerMessage | OtherMessage).decode
 """A frame from a server. Raises `msgspec.DecodeError`; for an unknown type its subclass `ValidationError`."""
-
-
-class Sound(msgspec.Struct, gc=False):
-    """What counts of an `AudioDelta` but its sound."""
-
-    response_id: str = ""
-    item_id: str = ""
-    delta: str | None = None
-
-
-SOUNDS: Final = tuple(
-    f'{{"type":{space}"{kind.__struct_config__.tag}"'.encode()
-    for kind in (AudioDelta, BetaAudioDelta)
-    for space in ("", " ")
-)
-"""How OpenAI and xAI begin an `AudioDelta`."""
-
-_ID: Final = b'{"event_id":"'
-_AFTER_ID: Final = tuple(
-    f'","type":"{kind.__struct_config__.tag}"'.encode() for kind in (AudioDelta, BetaAudioDelta)
-)
-
-
-def is_sound(frame: bytes) -> bool:
-    """Whether a frame is an `AudioDelta` that begins with its id, as Azure and Qwen begin it."""
-    return frame.startswith(_ID) and frame.startswith(_AFTER_ID, frame.find(b'"', len(_ID)))
-
-
-SHORT: Final = 4096  # bytes: about 60 ms of audio
-_DELTA: Final = b'"delta":"'
-
-decode_sound: Final[Callable[[bytes], Sound]] = msgspec.json.Decoder(Sound).decode
-"""A frame that is known to be an `AudioDelta`. Raises `msgspec.DecodeError`."""
-
-
-def cut_sound(frame: bytes) -> tuple[Sound, bytes]:
-    """An `AudioDelta` that is not `SHORT`, and its sound. Raises `ValueError` where it is not as most are.
-
-    The base64 is cut out before JSON is read, because a JSON reader looks at each of its characters and a search does not: of
-    100 ms of audio 1.3 instead of 1.7 µs, of 400 ms 2.1 instead of 5.9 (`benchmarks/codec.py`). Strict base64: the lenient way looks
-    at each character too, and a JSON escape is none.
-    """
-    start = frame.index(_DELTA) + len(_DELTA)
-    end = frame.index(b'"', start)
-    sound = decode_sound(frame[:start] + frame[end:])
-    if sound.delta is None:  # it was another delta
-        raise ValueError("the delta is not where it should be")
-    return sound, b64decode(memoryview(frame)[start:end], None, True)
 
 
 decode_client: Final[Callable[[bytes | str], ClientMessage | ImageAppend]] = msgspec.json.Decoder[
