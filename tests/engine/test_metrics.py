@@ -17,7 +17,7 @@ from voicechatengine import (
     Usage,
     UsageReport,
 )
-from voicechatengine.engine.metrics import MAX_TURNS, MetricsFold, Turn
+from voicechatengine.engine.metrics import MAX_TURNS, Metrics, MetricsFold, Turn
 
 COST = Usage(input_tokens=3, output_tokens=4, total_tokens=7)
 
@@ -131,6 +131,47 @@ def test_where_the_vendor_counts_the_session_its_count_holds():
     assert fold.snapshot().usage == COST
 
 
+def test_the_figures_since_a_mark_are_those_of_the_time_after_it():
+    fold = folded(
+        (0.0, ResponseStarted("old")),
+        (0.0, AudioChunk(b"", response_id="old")),
+        (0.0, Reconnected(1, state_restored=True)),
+        (0.0, ErrorInfo("overflow", "")),
+        (0.0, ResponseCompleted("old", "interrupted", usage=COST)),
+    )
+    fold.sent(500)
+    mark = fold.mark()
+    assert fold.snapshot(mark) == Metrics()
+    fold.sent(20)
+    folded(
+        (1.0, ResponseStarted("new")),
+        (1.0, AudioChunk(b"", response_id="new")),
+        (1.0, ResponseCompleted("new", "interrupted", usage=COST)),
+        (1.0, Reconnected(1, state_restored=True)),
+        (1.0, ErrorInfo("overflow", "")),
+        fold=fold,
+    )
+    since = fold.snapshot(mark)
+    assert [turn.responses for turn in since.turns] == [("new",)]
+    assert (since.audio_in_s, since.audio_out_s, since.usage) == (0.02, 0.1, COST)
+    assert (since.interruptions, since.reconnects, since.overflow) == (1, 1, 1)
+
+
+def test_since_a_mark_that_is_older_than_all_turns_kept_all_of_them_count():
+    fold = MetricsFold()
+    mark = fold.mark()
+    for number in range(MAX_TURNS + 5):
+        folded((0.0, ResponseStarted(f"r{number}")), (0.0, ResponseCompleted(f"r{number}")), fold=fold)
+    assert fold.snapshot(mark).turns == fold.snapshot().turns
+
+
+def test_a_vendors_count_that_begins_again_is_no_gain():
+    fold = folded((0.0, UsageReport(COST, "session")))
+    mark = fold.mark()
+    folded((1.0, UsageReport(Usage(input_tokens=5), "session")), fold=fold)
+    assert fold.snapshot(mark).usage == Usage(input_tokens=2)
+
+
 def test_of_an_endless_session_the_latest_turns_are_kept():
     fold = MetricsFold()
     for number in range(MAX_TURNS + 1):
@@ -159,6 +200,25 @@ def test_the_time_of_tools_is_that_in_which_at_least_one_ran():
     )
     fold.tool_ended("e", 5.5)
     assert [turn.tool_ms for turn in fold.snapshot().turns] == [3500]
+
+
+def test_what_is_told_twice_runs_once():
+    """The call in the next turn, by a session that was restored; the response by a provider that says so twice."""
+    fold = folded(
+        (0.0, ResponseStarted("r")),
+        (0.0, ResponseStarted("r")),
+        (0.0, ToolCall("c", "f", "{}", response_id="r")),
+        (0.0, ResponseCompleted("r", "failed")),
+        (1.0, SpeechStopped()),
+        (1.0, ResponseStarted("s")),
+        (1.0, ToolCall("c", "f", "{}", response_id="s")),
+    )
+    fold.tool_ended("c", 3.0)
+    folded((3.0, ResponseCompleted("s")), (4.0, ResponseStarted("t")), fold=fold)
+    folded((4.0, ResponseCompleted("t")), (5.0, ResponseStarted("u")), fold=fold)
+    turns = fold.snapshot().turns
+    assert [turn.responses for turn in turns] == [("r", "r"), ("s", "t"), ("u",)]
+    assert [turn.tool_ms for turn in turns] == [None, 2000, None]
 
 
 def test_of_calls_that_nobody_answers_the_latest_are_kept():

@@ -250,7 +250,10 @@ class MetricsFold:
             turn.called = True
             if not turn.tools:
                 turn.tools_since = now
-            turn.tools += data.call_id not in self._calls
+            turn.tools += 1
+            before = self._calls.pop(data.call_id, None)
+            if before is not None:  # told again, in a session that was restored
+                before.tools -= 1
             self._calls[data.call_id] = turn
             if len(self._calls) > MAX_TURNS:  # calls that somebody else answers, or nobody
                 del self._calls[next(iter(self._calls))]
@@ -285,7 +288,10 @@ class MetricsFold:
             self._begun += 1
         self._origin, turn.called = None, False
         turn.responses += (response_id,)
-        turn.running += response_id not in self._of
+        turn.running += 1
+        before = self._of.get(response_id)
+        if before is not None:
+            before.running -= 1
         self._of[response_id] = turn
 
     def _end(self, data: ResponseCompleted, now: float) -> None:
