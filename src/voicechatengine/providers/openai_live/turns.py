@@ -46,8 +46,6 @@ from voicechatengine.events import (
 from voicechatengine.messages import Role
 from voicechatengine.session.dialect import Ids, Outgoing
 
-rms: Final[Callable[[bytes, int], int]] = audioop.rms
-
 Output: TypeAlias = Event | Outgoing
 Kind = Literal["message", "tool_call", "tool_result"]
 Status = Literal["completed", "interrupted", "failed", "incomplete"]
@@ -176,8 +174,8 @@ class Turns:
         if not self._is_pcm16:
             audio = to_pcm16(audio, self._form)
         beginning = audio[:PROBE]
-        level = rms(beginning, 2)
-        return level * level * len(beginning) >= ENERGY * len(audio) or rms(audio, 2) >= SOUND
+        level = audioop.rms(beginning, 2)
+        return level * level * len(beginning) >= ENERGY * len(audio) or audioop.rms(audio, 2) >= SOUND
 
     def _hear(self, audio: bytes, now: float, out: list[Output], is_loud: bool) -> None:
         size = len(audio)
