@@ -8,7 +8,7 @@ on the machine take is not in it. The 200 sessions are in the same process, of t
 
 from __future__ import annotations
 
-from benchmarks.harness import OURS, RAW, Failed, Process, Server, percentile, staged
+from benchmarks.harness import ENGINE, LOG, PROVIDER, RAW, Failed, Process, Server, percentile, staged
 from benchmarks.result import Result
 
 CROWD = 200
@@ -19,9 +19,7 @@ INSIDE = {
     "cancel_own": "to the cancel on the wire, own work",
 }
 PAUSE_S = 0.1  # between two interruptions the reply goes on
-
-ENGINE = OURS[1]
-CHATTER = OURS[0]  # the sessions beside the one that is interrupted
+CHATTER = PROVIDER  # the sessions beside the one that is interrupted
 
 
 def engine_cuts(server: Server, worker: Process, rounds: int, crowd: int) -> dict[str, list[float]]:
@@ -54,6 +52,7 @@ def measure(*, quick: bool) -> Result:
     rounds = 50 if quick else 400
     result = Result("bargein", quick=quick)
     for crowd, where in ((0, "idle"), (CROWD, f"among {CROWD} sessions")):
+        LOG.info("%s: engine, then raw loop", where)
         try:
             with staged(CHATTER, sessions=0, module="benchmarks.bargein_worker") as (server, worker):
                 worker.ask("watch")

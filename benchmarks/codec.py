@@ -236,7 +236,7 @@ def timed(run: Run, times: int) -> float:
 
 
 def measure(*, quick: bool) -> Result:
-    times, rounds = (400, 7) if quick else (4_000, 21)
+    times, rounds = (2_000, 3) if quick else (4_000, 11)
     result = Result("codec", quick=quick)
     for vendor in WIRES:
         others = others_runs(vendor)

@@ -1,27 +1,34 @@
 """How things are measured: processes, interleaved rounds, medians with their spread, ratios to a floor.
 
 All contestants of a row take turns in each round, so that they see the same machine, and a ratio is that of two neighbours. Time is
-CPU time wherever it can be: other work on the machine then changes little. It knows no contestant and no row.
+CPU time wherever it can be: other work on the machine then changes little. A contestant that dies is left out from then on, and the
+others go on. What is under way is logged, for `__main__` to show. It knows no row.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 ROOT = Path(__file__).resolve().parents[1]
 PRIORITY = -10  # of what is measured, as `nice` counts
+PATIENCE_S = 180.0  # for an answer: more than a worker has itself, so that it can say what is wrong
+LOG = logging.getLogger("benchmarks")
+
+T = TypeVar("T")
 
 
 class Missing(Exception):  # noqa: N818 - it is no error: a package that is not installed
@@ -57,13 +64,28 @@ Rounds = Mapping[str, Sequence[float]]
 
 
 def interleaved(
-    contestants: Mapping[str, Callable[[], float]], rounds: int, *, warm_up: bool = True
-) -> dict[str, list[float]]:
-    """Measures each contestant once a round, in turns; one more round warms up first, and does not count."""
-    found: dict[str, list[float]] = {name: [] for name in contestants}
+    contestants: Mapping[str, Callable[[], T]],
+    rounds: int,
+    absent: dict[str, str] | None = None,
+    *,
+    warm_up: bool = True,
+) -> dict[str, list[T]]:
+    """Measures each contestant once a round, in turns; one more round warms up first, and does not count.
+
+    One that fails is in no round, and `absent` gets the reason; without `absent`, its failure is that of all.
+    """
+    found: dict[str, list[T]] = {name: [] for name in contestants}
     for number in range(-warm_up, rounds):
-        for name, measure in contestants.items():
-            value = measure()
+        for name in list(found):
+            LOG.info("round %d of %d, %s", number + 1, rounds, name)
+            try:
+                value = contestants[name]()
+            except (Missing, Failed) as why:
+                if absent is None:
+                    raise
+                absent[name] = f"{why} (in round {number + 1})"
+                del found[name]
+                continue
             if number >= 0:
                 found[name].append(value)
     return found
@@ -114,12 +136,17 @@ class Process:
         self._log.close()
 
     def read(self) -> str:
-        """One line."""
+        """One line. A process that says nothing for `PATIENCE_S` is ended."""
         assert self._process.stdout is not None
+        watchdog = threading.Timer(PATIENCE_S, self._process.kill)
+        watchdog.start()
         line = self._process.stdout.readline()
+        watchdog.cancel()
         if not line:
             self._log.seek(0)
-            raise Failed(self._log.read().decode(errors="replace")[-2_000:] or "it ended")
+            told = self._log.read().decode(errors="replace").split("\n")
+            last = next((each.strip() for each in reversed(told) if each.strip()), "it said nothing")
+            raise Failed(f"its process ended: {last[-300:]}")
         return line
 
     def ask(self, do: str, **rest: object) -> dict[str, Any]:
@@ -154,9 +181,12 @@ class Server(Process):
         request = urllib.request.Request(
             f"{self.url}/control/{verb}", json.dumps(rest).encode(), {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=180) as answer:
-            found: dict[str, Any] = json.loads(answer.read())
-            return found
+        try:
+            with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+                found: dict[str, Any] = json.loads(answer.read())
+        except OSError as error:
+            raise Failed(f"the server did not {verb}: {error}") from error
+        return found
 
 
 @dataclass(frozen=True)
@@ -169,17 +199,21 @@ class Entrant:
 
 
 RAW = Entrant("raw loop", "raw")
-PEERS = (
+PROVIDER = Entrant("provider", "provider")
+ENGINE = Entrant("engine", "engine")
+# In the order of their turns: a round of a slow row lasts minutes, so those whose ratio is told stand side by side.
+ENTRANTS = (
+    RAW,
+    PROVIDER,
+    Entrant("openai", "openai"),
+    Entrant("provider, uvloop", "provider", uvloop=True),
+    Entrant("openai, uvloop", "openai", uvloop=True),
+    Entrant("raw loop, uvloop", "raw", uvloop=True),
+    ENGINE,
     Entrant("openai-agents (model layer)", "openai_agents"),
     Entrant("livekit-agents", "livekit"),
     Entrant("pipecat-ai", "pipecat"),
     Entrant("pydantic-ai", "pydantic_ai"),
-    Entrant("openai", "openai"),
-)
-OURS = (Entrant("provider", "provider"), Entrant("engine", "engine"))
-WITH_UVLOOP = (
-    Entrant("raw loop, uvloop", "raw", uvloop=True),
-    Entrant("provider, uvloop", "provider", uvloop=True),
 )
 
 

@@ -1,7 +1,8 @@
 """What a row found, as JSON and as tables; and all rows together, as the page `benchmarks/results/README.md`.
 
 A result is a set of tables; each has a unit, a floor, and for each contestant the median, the quartiles and the ratio to the floor. A
-table without a floor has no ratios. Curves are for plots. It measures nothing.
+table without a floor has no ratios. Tables whose titles are "who: what" are shown together, one for each "what". Curves are for plots.
+It measures nothing.
 """
 
 from __future__ import annotations
@@ -41,13 +42,17 @@ class Table:
     floor: str | None
     figures: dict[str, Figure]
     ratios: dict[str, Figure]
+    rounds: dict[str, list[float]]
+    """By contestant, where any two are to be compared round by round; else none."""
 
     def as_json(self) -> dict[str, Any]:
         return {
             "unit": self.unit,
             "floor": self.floor,
             "figures": {
-                name: figure.as_json() | ({"ratio": self.ratios[name].as_json()} if self.floor else {})
+                name: figure.as_json()
+                | ({"ratio": self.ratios[name].as_json()} if self.floor else {})
+                | ({"rounds": self.rounds[name]} if self.rounds else {})
                 for name, figure in self.figures.items()
             },
         }
@@ -65,11 +70,27 @@ class Result:
     curves: dict[str, dict[str, list[tuple[float, float]]]] = field(default_factory=dict)
 
     def add(
-        self, title: str, unit: str, rounds: Rounds, floor: str | None = None, *, scale: float = 1.0
+        self,
+        title: str,
+        unit: str,
+        rounds: Rounds,
+        floor: str | None = None,
+        *,
+        scale: float = 1.0,
+        rounds_too: bool = False,
     ) -> None:
-        """A table of all rounds; figures are multiplied by `scale`."""
-        figures = {name: Figure.of([each * scale for each in values]) for name, values in rounds.items()}
-        self.tables[title] = Table(unit, floor, figures, ratios(rounds, floor) if floor else {})
+        """A table of all rounds; figures are multiplied by `scale`. Without ratios, if the floor did not live to the end."""
+        if not rounds:
+            return
+        scaled = {name: [each * scale for each in values] for name, values in rounds.items()}
+        under = floor if floor in rounds else None
+        self.tables[title] = Table(
+            unit,
+            under,
+            {name: Figure.of(values) for name, values in scaled.items()},
+            ratios(rounds, under) if under else {},
+            scaled if rounds_too else {},
+        )
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -138,6 +159,34 @@ def cells(table: dict[str, Any]) -> list[list[str]]:
     return lines
 
 
+def compared(tables: dict[str, dict[str, Any]]) -> list[list[str]]:
+    """Tables of the same thing, one line for who it is about, who has the table's name; of the others the ratio alone."""
+    first = next(iter(tables.values()))
+    others = dict.fromkeys(
+        name
+        for who, table in tables.items()
+        for name in table["figures"]
+        if name not in (who, table["floor"])
+    )
+    lines = [["", first["floor"], first["unit"], "spread", "ratio", *(f"ratio of {name}" for name in others)]]
+    for who, table in tables.items():
+        figures = table["figures"]
+        floor, own = cells({**table, "figures": {name: figures[name] for name in (table["floor"], who)}})[1:]
+        rest = (f"{figures[name]['ratio']['median']:.2f}" if name in figures else "" for name in others)
+        lines.append([who, floor[1], *own[1:], *rest])
+    return lines
+
+
+def shown(tables: dict[str, dict[str, Any]]) -> Iterator[tuple[str, list[list[str]]]]:
+    """What is shown of a row: titles, each with the rows of its table."""
+    together: dict[str, dict[str, dict[str, Any]]] = {}
+    for title, table in tables.items():
+        who, _, what = title.rpartition(": ")
+        together.setdefault(what, {})[who] = table
+    for what, found in together.items():
+        yield what, cells(found[""]) if "" in found else compared(found)
+
+
 def markdown(lines: Sequence[Sequence[str]]) -> str:
     """A table in Markdown; all columns but the first hold figures."""
     head, *rest = lines
@@ -155,10 +204,10 @@ def page(results: dict[str, dict[str, Any]]) -> str:
         parts.append(f"{kept['cpu']}, {kept['cores']} cores, Python {kept['python']}; {rounds}.\n")
         parts += [f"{note}\n" for note in result["notes"]]
         parts += [f"{name} was not measured: {why}\n" for name, why in result["absent"].items()]
-        for title, table in result["tables"].items():
-            parts += [f"### {title}\n", markdown(cells(table))]
-        if result["curves"]:
+        if result["tables"]:
             parts.append(f"![{row}]({row}.png)\n")
+        for title, lines in shown(result["tables"]):
+            parts += [f"### {title}\n", markdown(lines)]
     return "\n".join(parts)
 
 

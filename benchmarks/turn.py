@@ -11,10 +11,9 @@ from collections.abc import Callable
 from functools import partial
 
 from benchmarks.harness import (
-    OURS,
-    PEERS,
+    ENTRANTS,
+    LOG,
     RAW,
-    WITH_UVLOOP,
     Failed,
     Missing,
     Process,
@@ -41,7 +40,8 @@ def measure(*, quick: bool) -> Result:
     result = Result("turn", quick=quick)
     turns: dict[str, Callable[[], float]] = {}
     with contextlib.ExitStack() as stack:
-        for entrant in (RAW, *OURS, *WITH_UVLOOP, *PEERS):
+        for entrant in ENTRANTS:
+            LOG.info("opening %s", entrant.name)
             try:
                 server, worker = stack.enter_context(staged(entrant))
                 first_sound(server, worker)
@@ -49,7 +49,7 @@ def measure(*, quick: bool) -> Result:
                 result.absent[entrant.name] = str(why)
                 continue
             turns[entrant.name] = partial(first_sound, server, worker)
-        found = interleaved(turns, rounds)
+        found = interleaved(turns, rounds, result.absent)
     result.add("first sound of a reply", "ms", found, RAW.name, scale=1e3)
     slow = {name: [percentile(values, 99)] for name, values in found.items()}
     result.add("first sound of a reply, 99 of 100", "ms", slow, RAW.name, scale=1e3)
