@@ -7,8 +7,8 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from gemini_script import SPOKEN, Script, audio
-from hypothesis import HealthCheck, given, settings
+from gemini_script import SPOKEN, TOOL, Script, audio
+from hypothesis import HealthCheck, example, given, settings
 from pybase64 import b64encode
 
 from voicechatengine.events import AudioChunk
@@ -44,6 +44,15 @@ def test_however_the_service_spells_it_the_next_sound_is_found(spelling: str):
     assert known.sound(following) == b"\0\1\2\3"
 
 
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_no_part_of_a_frame_is_taken_for_one(spelling: str):
+    frame = json.dumps(message(), **SPELLINGS[spelling]).encode()
+    known = envelope.learned(frame, wire.decode_server(frame))
+    assert known is not None
+    assert {known.sound(frame[:end]) for end in range(len(frame))} == {b""}
+    assert {known.sound(frame[start:]) for start in range(1, len(frame))} == {b""}
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -61,15 +70,19 @@ def test_however_the_service_spells_it_the_next_sound_is_found(spelling: str):
         {"serverContent": {"modelTurn": {"parts": [audio(SPOKEN), audio(SPOKEN)]}}},
         {"serverContent": {"modelTurn": {"parts": [{**audio(SPOKEN), "thoughtSignature": "x"}]}}},
         message("data"),  # it is in the frame before, as a name
-        {**message(), "x": "y" * envelope.LONGEST},
         {"other": SOUND, **message()},
     ],
     ids=str,
 )
 def test_of_a_message_that_is_more_or_less_than_sound_nothing_is_learned(given: dict[str, Any]):
     frame = json.dumps(given).encode()
-    known = {key: value for key, value in given.items() if key not in ("x", "other")}
+    known = {key: value for key, value in given.items() if key != "other"}
     assert envelope.learned(frame, wire.decode_server(json.dumps(known))) is None
+
+
+def test_of_a_frame_that_is_mostly_not_sound_nothing_is_learned():
+    frame = json.dumps(message()).encode() + b" " * envelope.LONGEST
+    assert envelope.learned(frame, wire.decode_server(frame)) is None
 
 
 def test_of_an_escaped_sound_nothing_is_learned():
@@ -133,9 +146,14 @@ def frames(draw: st.DrawFn) -> str:
     return text if edit is None else text.replace(*edit)
 
 
+KNOWN = [json.dumps(message())] * 3
+SAME = st.sampled_from([KNOWN[0], json.dumps(message("AAEC"))])
+CALL = json.dumps({"toolCall": {"functionCalls": [{"id": "c", "name": "f", "args": {}}]}})
+
+
 def play(steps: list[str | float | bytes]) -> list[Any]:
     """What each step gives, and the deadline after it."""
-    script = Script().asks()
+    script = Script(tools=(TOOL,), vendor={"toolBehavior": {"f": "NON_BLOCKING"}}).asks()
     told: list[Any] = []
     for step in steps:
         if isinstance(step, (int, float)):
@@ -147,7 +165,11 @@ def play(steps: list[str | float | bytes]) -> list[Any]:
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(frames() | st.sampled_from([0.5, 2.0]), max_size=10))
+@given(
+    st.lists(st.one_of(SAME, SAME, OTHER.map(json.dumps), frames(), st.sampled_from([0.5, 2.0])), max_size=12)
+)
+@example([*KNOWN, json.dumps({"serverContent": {"interrupted": True}}), KNOWN[0]])
+@example([*KNOWN, CALL, 0.5, KNOWN[0], 0.7, KNOWN[0]])
 def test_a_frame_of_bytes_tells_what_it_tells_as_text_which_is_always_read_whole(steps: list[str | float]):
     text = play(list(steps))
     assert play([step.encode() if isinstance(step, str) else step for step in steps]) == text

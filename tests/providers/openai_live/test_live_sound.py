@@ -8,7 +8,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from live_script import Script
 from pybase64 import b64encode
 
@@ -44,6 +44,7 @@ def test_sound_is_read_from_a_frame_with_spaces_and_without(separators: tuple[st
         f'{{"type":"{KIND}","delta":"}}',
         f'{{"type":"{KIND}","delta":""}}',
         f'{{"type":"{KIND}","delta":"AAA"}}',
+        f'{{"type":"{KIND}","delta":"AAAAAA',
         f'{{"type":"{KIND}","delta":"AA AA"}}',
         f'{{"type":"{KIND}","delta":"AA\\/A"}}',
         f'{{"type":"{KIND}","delta":"AAAA","start_ms":"}}',
@@ -105,11 +106,24 @@ def play(steps: list[Any], options: Options) -> list[Any]:
     return [*told, script.ends().events]
 
 
+def spell(audio: bytes) -> str:
+    return json.dumps(delta(text(audio)))
+
+
+PAUSE = spell(QUIET * 10)  # half of what ends a reply
+SAID = json.dumps(
+    {"type": "session.output_transcript.delta", "delta": "And", "start_ms": 5000, "end_ms": 5200}
+)
+
+
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.lists(frames() | st.sampled_from([0.3, 2.5, ResponseCancel(), AudioAppend(bytes(960))]), max_size=10),
     st.sampled_from([None, encode.PCM, *encode.FORMATS]),
 )
+@example([*[spell(LOUD)] * 3, *[PAUSE, PAUSE, spell(LOUD)] * 3], None)
+@example([spell(LOUD), spell(LOUD + b"\1"), spell(LOUD), spell(LOUD)], None)
+@example([*[spell(LOUD * 10)] * 5, *[PAUSE] * 5, spell(LOUD), SAID], None)
 def test_a_frame_of_bytes_tells_what_it_tells_as_text_which_is_always_read_whole(steps: list[Any], form: Any):
     options = Options(input_audio_format=form) if form is not None else Options()
     whole = play(steps, options)

@@ -133,8 +133,7 @@ class Turns:
         reply, size = self.reply, len(audio)
         if (
             reply is None
-            or not reply.sound
-            or self._muted is not None
+            or not reply.sound  # it is not muted either: a reply that was heard ends with that
             or self._carry
             or size % self._block
             or size > self._most
