@@ -37,6 +37,23 @@ def test_a_cut_says_how_much_of_the_item_was_heard():
     assert playback.cut(200) == (Heard("r", "a", 200.0, 500.0),)
 
 
+def test_who_hands_over_much_is_to_tell_what_was_played():
+    playback = playing(("r", "a", 900))
+    assert not playback.behind
+    playback.add("r", "a", ms(200), 200)
+    playback.take()
+    assert playback.behind
+    playback.hold(50)  # the rest waits here again
+    assert not playback.behind
+    playback.release()
+    while playback.take() is not None:
+        pass
+    assert playback.behind
+    playback.played(150)
+    assert not playback.behind
+    assert playback.cut(400) == (Heard("r", "a", 400.0, 1100.0),)
+
+
 def test_a_cut_counts_from_the_position_the_sink_began_with():
     playback = playing(("r", "a", 500), position=4000)
     assert playback.cut(4200) == (Heard("r", "a", 200.0, 500.0),)

@@ -73,7 +73,7 @@ class AudioFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def duration_ms(self, size: int) -> float:
         """Milliseconds that `size` bytes last."""
-        return size * 1000 / (self.sample_rate * self.block_bytes)
+        return size * 1000 / (self.sample_rate * SAMPLE_BYTES[self.encoding] * self.channels)
 
     def size_of(self, ms: float) -> int:
         """Bytes of `ms` milliseconds, down to whole samples."""

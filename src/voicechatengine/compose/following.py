@@ -6,6 +6,7 @@ It decides nothing: a provider that is gone is the session's affair. It sends no
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
 import msgspec
 
@@ -32,18 +33,15 @@ _S = ConnectionState
 
 def follow(session: Session, line: Line) -> None:
     """Reads the events of a provider, in or out of use, from now on."""
-
-    def take(line: Line, event: ProviderEvent) -> None:
-        _take(session, line, event)
-
-    def ended(line: Line) -> None:
-        _ended(session, line)
-
-    line.start(take, ended)
+    line.start(partial(_take, session), partial(_ended, session))
 
 
 def _take(session: Session, line: Line, event: ProviderEvent) -> None:
     data = event.data
+    if type(data) is AudioChunk:  # fifty times a second
+        if line is session.line:
+            session.outlet.sound(line.sound(data), event)
+        return
     if isinstance(data, Mapping):  # of a provider's own type
         if line is session.line:
             session.outlet.pass_on(event)
@@ -62,8 +60,6 @@ def _take(session: Session, line: Line, event: ProviderEvent) -> None:
 
 def _outward(session: Session, line: Line, data: Event, name: str) -> Event | None:
     """What is told of an event of the provider in use, if anything is."""
-    if isinstance(data, AudioChunk):
-        data = line.chunk(data)
     data = line.names.outward(data)
     match data:
         case SessionCreated() | SessionUpdated():

@@ -56,7 +56,8 @@ class _Open(msgspec.Struct):
     beside: bool = False
     metadata: dict[str, str] | None = None
     item_id: str | None = None
-    generated_ms: float = 0.0
+    size: int = 0  # bytes of its audio
+    form: AudioFormat | None = None  # of that, where it is not the one taken for granted
     calls: int = 0
     cut: bool = False
 
@@ -172,9 +173,19 @@ class Ledger:
         rule = self._RULES.get(type(data))
         if rule is not None:
             data = rule(self, data)
-        if not isinstance(data, AudioChunk):  # folded with its format
-            self.conversation.apply(data)
+        self.conversation.apply(data)
         return data
+
+    def sound(self, data: AudioChunk) -> None:
+        """`received` for what comes fifty times a second: more audio of a reply."""
+        each = self._open.get(data.response_id or "")
+        if each is not None:
+            each.item_id = data.item_id
+            each.size += len(data.audio)
+            each.form = data.format
+        if self._told is not self.form and data.format is None:
+            data = msgspec.structs.replace(data, format=self.form)
+        self.conversation.sound(data)
 
     def _speech(self, data: SpeechStarted | SpeechStopped) -> Event:
         self._utterance.received(data)
@@ -216,17 +227,6 @@ class Ledger:
     def _error(self, data: ErrorInfo) -> Event:
         if data.command in _REQUESTS:
             self.owed = None
-        return data
-
-    def _chunk(self, data: AudioChunk) -> Event:
-        each = self._open.get(data.response_id or "")
-        if each is not None:
-            each.item_id = data.item_id
-            each.generated_ms += (data.format or self.form).duration_ms(len(data.audio))
-        stated = data
-        if data.format is None and self._told is not self.form:
-            stated = msgspec.structs.replace(data, format=self.form)
-        self.conversation.apply(stated)
         return data
 
     # -- the user's audio; positions count from where a provider's own stream of it began
@@ -285,7 +285,8 @@ class Ledger:
         events: list[Event] = []
         for response, each in self._open.items():
             if status == "interrupted" and not each.cut:
-                events.append(Interrupted(response, each.item_id, each.generated_ms))
+                generated = (each.form or self.form).duration_ms(each.size)
+                events.append(Interrupted(response, each.item_id, generated))
             events.append(
                 ResponseCompleted(response, status, reason, metadata=each.metadata, tool_calls=each.calls)
             )
@@ -304,7 +305,6 @@ class Ledger:
         self.speaking = self.speaking and self.turns is None  # who detects turns will say so again
 
     _RULES: ClassVar[dict[type, Callable[[Ledger, Any], Event]]] = {
-        AudioChunk: _chunk,
         TextChunk: _of_response,
         ToolCall: _of_response,
         Interrupted: _of_response,

@@ -65,6 +65,7 @@ class Line:
         self.steps: deque[Step] = deque()  # what our own ear made of the audio, and was not sent yet
         self._form = provider.get_audio_format()
         self._outward = outward
+        self.native: bool = self._form.same_sound(outward)  # audio passes unchanged
         self._resampler: Resampler | None = None
         self._events: AsyncIterator[ProviderEvent] | None = None
         self._reader: asyncio.Task[None] | None = None
@@ -164,14 +165,10 @@ class Line:
 
     # -- audio and ids
 
-    @property
-    def native(self) -> bool:
-        """Whether audio passes unchanged."""
-        return self._form.same_sound(self._outward)
-
     def set_format(self, outward: AudioFormat) -> None:
         """The outward format is this one from now on, and the provider's own may have changed."""
         self._form, self._outward = self.provider.get_audio_format(), outward
+        self.native = self._form.same_sound(outward)
         self._resampler = None if self.native else Resampler(outward, self._form)
         if self.ears is not None:
             self.ears = Ears(outward, self.ears.detection)
@@ -180,12 +177,12 @@ class Line:
         """Our own ear listens in another way from now on."""
         self.ears = Ears(self._outward, detection)
 
-    def chunk(self, data: AudioChunk) -> AudioChunk:
-        """A chunk whose format is told where it differs from the outward one."""
-        if self.native:
-            return data
-        form = data.format or self._form
-        return msgspec.structs.replace(data, format=None if form.same_sound(self._outward) else form)
+    def sound(self, data: AudioChunk) -> AudioChunk:
+        """A chunk as it is told outside: with its ids there, and its format where that differs from the outward one."""
+        if not self.native:
+            form = data.format or self._form
+            data = msgspec.structs.replace(data, format=None if form.same_sound(self._outward) else form)
+        return self.names.sound(data)
 
     async def send(self, command: Command) -> None:
         """Says something to the provider. Raises what it raises."""

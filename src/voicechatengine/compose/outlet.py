@@ -67,8 +67,19 @@ class Outlet:
         else:
             self.emit(told, None if event is None else event.timestamp)
         self.see(told)
-        if not isinstance(told, (AudioChunk, TextChunk)):
+        if not isinstance(told, TextChunk):
             self.changed.set()
+
+    def sound(self, data: AudioChunk, event: ProviderEvent) -> None:
+        """`tell` for what comes fifty times a second: more audio, which came in `event`."""
+        self._ledger.sound(data)
+        if data is event.data and event.timestamp >= self._told:
+            self._told = event.timestamp
+            self.hub.publish(event)
+        else:
+            self.emit(data, event.timestamp)
+        if self._watch is not None:
+            self._watch(data)
 
     def pass_on(self, event: ProviderEvent) -> None:
         """An event of a provider's own type."""

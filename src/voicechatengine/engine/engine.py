@@ -396,9 +396,14 @@ class VoiceEngine:
         error: ProviderError = ConnectionError(
             "the provider's events ended", cure="open a new engine; the provider's state_changed says why"
         )
+        clock = asyncio.get_running_loop().time
         try:
             async for event in events:
-                await self._handle(event.data)
+                data = event.data
+                if type(data) is AudioChunk:
+                    self._hear(data, clock())
+                else:
+                    await self._handle(data, clock())
         except ProviderError as failure:
             error = failure
         except Exception as failure:
@@ -410,17 +415,25 @@ class VoiceEngine:
             self._end(self._standing.end(error))
             await aclose(events)
 
-    async def _handle(self, data: EventData) -> None:
-        now = asyncio.get_running_loop().time()
-        audio_ms = 0.0
-        if isinstance(data, AudioChunk):
-            format = data.format or self._provider.get_audio_format()
-            audio_ms = format.duration_ms(len(data.audio))
+    def _hear(self, data: AudioChunk, now: float) -> None:
+        """`_handle` for what comes fifty times a second: it concerns few, and waits for nobody."""
+        form = data.format or self._provider.get_audio_format()
+        ms = form.duration_ms(len(data.audio))
+        for fold in self._folds:
+            fold.apply(data, now, ms)
+        self._asking.apply(data, now)
+        if self._talk is not None:
+            try:
+                self._talk.hear(data, form, ms, now)
+            except ProviderError as error:
+                self._talk.fail(error)
+
+    async def _handle(self, data: EventData, now: float) -> None:
         over = self._standing.apply(data)
         if over is not None:
             self._end(over)
         for fold in self._folds:
-            fold.apply(data, now, audio_ms)
+            fold.apply(data, now)
         self._asking.apply(data, now)
         if self._talk is not None:
             try:

@@ -28,7 +28,7 @@ class Floor:
         self._open: set[str] = set()
         self.reconnecting: bool = False
         self._due = True  # until a first reply came, one is due
-        self._moved = now
+        self.moved: float = now  # when something of the conversation last came
 
     @property
     def answering(self) -> bool:
@@ -37,16 +37,22 @@ class Floor:
 
     def quiet_at(self) -> float:
         """The moment at which nothing more is to be expected, if nothing happens until then."""
-        return self._moved + (self._grace if self._due else SETTLE_S)
+        return self.moved + (self._grace if self._due else SETTLE_S)
 
     def asked(self, now: float) -> None:
         """A reply is due: it was asked for, or the user has spoken."""
         self._due = True
-        self._moved = now
+        self.moved = now
 
     def ended(self, now: float) -> None:
         """The input has ended."""
-        self._moved = now
+        self.moved = now
+
+    def sound(self, response_id: str | None, now: float) -> None:
+        """`apply` for what comes fifty times a second: more of a reply."""
+        self.moved = now
+        if response_id is None:
+            self._due = False
 
     def apply(self, data: EventData, now: float) -> None:
         """An event came."""
@@ -56,15 +62,14 @@ class Floor:
             case ResponseStarted():
                 self._open.add(data.response_id)
                 self._due = False
-                self._moved = now
+                self.moved = now
             case ResponseCompleted():
                 self._open.discard(data.response_id)
-                self._moved = now
-            case AudioChunk() | TextChunk():
-                self._due = self._due and data.response_id is not None
-                self._moved = now
+                self.moved = now
+            case TextChunk() | AudioChunk():
+                self.sound(data.response_id, now)
             case StateChanged():
                 self.reconnecting = data.state is ConnectionState.RECONNECTING
-                self._moved = now
+                self.moved = now
             case _:
                 pass

@@ -15,6 +15,7 @@ from voicechatengine.errors import AudioError
 MAX_QUEUED_MS = (
     600_000.0  # ten minutes of answer nobody hears: the sink is broken, and memory must stay bounded
 )
+MAX_BEHIND_MS = 1000.0  # handed to the sink, until it is asked how far it is
 MAX_DROPPED = 256  # interrupted responses that are remembered after their end
 
 
@@ -49,14 +50,17 @@ class Playback:
     """
 
     def __init__(self, audio_format: AudioFormat, position: int = 0) -> None:
-        self._format = audio_format
+        self._rate = audio_format.sample_rate
+        self._block = audio_format.block_bytes
+        self._most = MAX_QUEUED_MS * audio_format.sample_rate / 1000  # samples
+        self._most_behind = MAX_BEHIND_MS * audio_format.sample_rate / 1000
         self._queue: deque[tuple[_Track, bytes]] = deque()
         self._sunk: deque[tuple[_Track, bytes]] = deque()  # handed to the sink, and not heard yet
         self._position = position
         self._tracks: dict[tuple[str | None, str | None], _Track] = {}
         self._open: dict[str, None] = {}
         self._dropped: dict[str, None] = {}
-        self._queued = 0  # samples in `_queue`
+        self._queued = self._handed = 0  # samples in `_queue`, and in `_sunk`
         self._held = False
 
     # -- what the provider says
@@ -89,13 +93,13 @@ class Playback:
             self._prune()
             track = self._tracks[key] = _Track(response_id, item_id)
         track.generated_ms += generated_ms
-        samples = len(audio) // self._format.block_bytes
+        samples = len(audio) // self._block
         if not samples:
             return
         track.pending += samples
         self._queued += samples
         self._queue.append((track, audio))
-        if self._queued * 1000 / self._format.sample_rate > MAX_QUEUED_MS:
+        if self._queued > self._most:
             raise AudioError(
                 f"more than {MAX_QUEUED_MS / 60_000:.0f} minutes of answer wait to be played",
                 cure="check that the sink plays: its position has to move, and its write() to return",
@@ -108,7 +112,9 @@ class Playback:
         if not self._queue or self._held:
             return None
         track, audio = self._queue.popleft()
-        self._queued -= len(audio) // self._format.block_bytes
+        samples = len(audio) // self._block
+        self._queued -= samples
+        self._handed += samples
         self._sunk.append((track, audio))
         return audio
 
@@ -118,14 +124,20 @@ class Playback:
         self._position = position
         while fresh > 0 and self._sunk:
             track, audio = self._sunk.popleft()
-            heard = min(len(audio) // self._format.block_bytes, fresh)
+            heard = min(len(audio) // self._block, fresh)
             fresh -= heard
+            self._handed -= heard
             track.heard += heard
             track.pending -= heard
-            rest = audio[heard * self._format.block_bytes :]
+            rest = audio[heard * self._block :]
             if rest:
                 self._sunk.appendleft((track, rest))
         self._prune()
+
+    @property
+    def behind(self) -> bool:
+        """Whether so much was handed to the sink that `played` should be told, lest what was heard long ago piles up."""
+        return self._handed > self._most_behind
 
     @property
     def queued(self) -> bool:
@@ -154,7 +166,8 @@ class Playback:
         while self._sunk:
             track, audio = self._sunk.pop()
             self._queue.appendleft((track, audio))
-            self._queued += len(audio) // self._format.block_bytes
+        self._queued += self._handed
+        self._handed = 0
 
     def release(self) -> None:
         """Goes on where it was held."""
@@ -167,13 +180,12 @@ class Playback:
         will be dropped. In the order in which they were to be heard.
         """
         self.played(position)
-        rate = self._format.sample_rate
         heard: list[Heard] = []
         for track in self._tracks.values():
             if not track.pending and track.response_id not in self._open:
                 continue
             # Whole samples and a resampler's delay can put the count a hair past the end.
-            ms = min(track.heard * 1000 / rate, track.generated_ms)
+            ms = min(track.heard * 1000 / self._rate, track.generated_ms)
             heard.append(Heard(track.response_id, track.item_id, ms, track.generated_ms))
         for response_id in (*self._open, *(entry.response_id for entry in heard)):
             if response_id is not None:
@@ -184,7 +196,7 @@ class Playback:
         self._sunk.clear()
         self._tracks.clear()
         self._open.clear()
-        self._queued = 0
+        self._queued = self._handed = 0
         self._held = False
         return tuple(heard)
 

@@ -122,11 +122,10 @@ class Talk:
         if self._barge_in and type(data) in _DOUBTFUL and (self._doubt or self._interruptible()):
             await self._judge(self._doubt.apply(data, now))
         match data:
-            case AudioChunk():
-                self._hear(data)
             case TextChunk(spoken=True, item_id=str()):
                 # Words come before their sound: an item of which nothing was heard has to be known too.
-                self._playback.add(data.response_id, self._item(data), b"")
+                item_id = None if data.response_id in self._beside else data.item_id
+                self._playback.add(data.response_id, item_id, b"")
             case ResponseStarted():
                 self._playback.started(data.response_id)
                 if data.out_of_band:
@@ -141,6 +140,18 @@ class Talk:
                 pass
         self._floor.apply(data, now)
         self._news.set()
+
+    def hear(self, data: AudioChunk, form: AudioFormat, ms: float, now: float) -> None:
+        """Audio came, in `form` and of so many milliseconds. Nobody is woken for it but the one that feeds the sink."""
+        response_id = data.response_id
+        if self._playback.takes(response_id):
+            item_id = None if response_id in self._beside else data.item_id
+            if self._down.of != (response_id, item_id):
+                self._finish_stream()
+                self._down.of = (response_id, item_id)
+            self._playback.add(response_id, item_id, self._down.feed(data.audio, form), ms)
+            self._more.set()
+        self._floor.sound(response_id, now)
 
     def asked(self) -> None:
         """A reply was asked for, or a tool has ended."""
@@ -237,21 +248,6 @@ class Talk:
 
     # -- down
 
-    def _hear(self, data: AudioChunk) -> None:
-        if not self._playback.takes(data.response_id):
-            return
-        item_id = self._item(data)
-        format = data.format or self._provider.get_audio_format()
-        if self._down.of != (data.response_id, item_id):
-            self._finish_stream()
-            self._down.of = (data.response_id, item_id)
-        audio = self._down.feed(data.audio, format)
-        self._playback.add(data.response_id, item_id, audio, format.duration_ms(len(data.audio)))
-        self._more.set()
-
-    def _item(self, data: AudioChunk | TextChunk) -> str | None:
-        return None if data.response_id in self._beside else data.item_id
-
     def _finish_stream(self) -> None:
         """The item whose audio came last is whole: what the resampler holds back of it is played too."""
         audio = self._down.end()
@@ -269,6 +265,8 @@ class Talk:
         while True:
             audio = self._playback.take()
             if audio is not None:
+                if self._playback.behind:
+                    self._playback.played(self._sink.position)
                 await self._sink.write(audio)
                 continue
             self._more.clear()
@@ -368,27 +366,22 @@ class Talk:
             if not self._ended or self._floor.reconnecting:
                 await self._news.wait()
             elif self._floor.answering:
-                await self._stalled_after(STALL_S)
+                if now >= self._floor.moved + STALL_S:
+                    raise _stalled()
+                await self._news_until(self._floor.moved + STALL_S)
             elif self._toolbox.busy or self._doubt or self._playback.queued:
                 await self._news.wait()
             elif self._plays():
                 await self._sink.drain()
             elif now < self._floor.quiet_at():
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout_at(self._floor.quiet_at()):
-                        await self._news.wait()
+                await self._news_until(self._floor.quiet_at())
             else:
                 return
 
-    async def _stalled_after(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
+    async def _news_until(self, due: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(due):
                 await self._news.wait()
-        except TimeoutError:
-            raise DeadlineError(
-                f"a reply began, and nothing of it came for {seconds:g} s",
-                cure="try again; the provider is stuck",
-            ) from None
 
 
 class _Stream:
@@ -398,13 +391,18 @@ class _Stream:
         self.format: Final = audio_format
         self.of: tuple[str | None, str | None] = (None, None)
         self._resampler: Resampler | None = None
+        self._as_is: AudioFormat | None = None  # the source, where it is the same sound
 
     def feed(self, audio: bytes, source: AudioFormat) -> bytes:
         """The next audio of the item. Raises `AudioError` for bytes that are not of `source`."""
+        if source is self._as_is:  # most audio: it is only looked at, and not touched
+            source.check(audio)
+            return audio
         rest = b""
         if self._resampler is None or not source.same_sound(self._resampler.source):
             rest = self.end()
             self._resampler = Resampler(source, self.format)
+            self._as_is = source if source.same_sound(self.format) else None
         return rest + self._resampler.feed(audio) if rest else self._resampler.feed(audio)
 
     def end(self) -> bytes:
@@ -415,7 +413,13 @@ class _Stream:
 
     def drop(self) -> None:
         """Forgets what is held back."""
-        self._resampler = None
+        self._resampler = self._as_is = None
+
+
+def _stalled() -> DeadlineError:
+    return DeadlineError(
+        f"a reply began, and nothing of it came for {STALL_S:g} s", cure="try again; the provider is stuck"
+    )
 
 
 def _one_of(failure: BaseException) -> BaseException:
