@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 from pybase64 import b64decode, b64encode, b64encode_as_string
 
-from benchmarks.harness import interleaved
+from benchmarks.harness import LOG, interleaved
 from benchmarks.result import Result
 from benchmarks.wires import WIRES, Wire, sound
 from voicechatengine.messages import AudioAppend
@@ -236,7 +236,7 @@ def timed(run: Run, times: int) -> float:
 
 
 def measure(*, quick: bool) -> Result:
-    times, rounds = (2_000, 3) if quick else (4_000, 11)
+    times, rounds = (2_000, 3) if quick else (4_000, 21)
     result = Result("codec", quick=quick)
     for vendor in WIRES:
         others = others_runs(vendor)
@@ -247,6 +247,7 @@ def measure(*, quick: bool) -> Result:
                     runs[name] = make()
                 except ImportError as why:
                     result.absent[name] = str(why)
+            LOG.info("%s: %s", vendor, case)
             contestants = {name: partial(timed, run, times) for name, run in runs.items()}
             result.add(f"{vendor}: {case}", "µs", interleaved(contestants, rounds), FLOOR, scale=1e6)
     return result

@@ -160,7 +160,8 @@ def draw(result: Mapping[str, Any]) -> None:
 
     columns = min(COLUMNS, max(len(found), len(curves)))
     high = heights(found, math.ceil(len(curves) / COLUMNS))
-    figure, grid = plt.subplots(
+    pages: Any = plt  # its types are in part unknown
+    figure, grid = pages.subplots(
         len(high),
         columns,
         figsize=(INCHES * columns, sum(high)),
@@ -186,7 +187,7 @@ def draw(result: Mapping[str, Any]) -> None:
     if told:
         figure.legend(told.values(), told.keys(), loc="outside lower center", ncols=4, fontsize=7)
     figure.savefig(RESULTS / f"{result['row']}.png", dpi=DPI)
-    plt.close(figure)
+    pages.close(figure)
 
 
 if __name__ == "__main__":

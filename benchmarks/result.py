@@ -151,7 +151,8 @@ def cells(table: dict[str, Any]) -> list[list[str]]:
     head = ["", table["unit"], "spread"] + (["ratio"] if table["floor"] else [])
     lines = [head]
     for name, figure in table["figures"].items():
-        spread = f"{number(figure['low'])} to {number(figure['high'])}"
+        alone = figure["low"] == figure["high"]  # a figure of all rounds together, such as a percentile
+        spread = "" if alone else f"{number(figure['low'])} to {number(figure['high'])}"
         line = [name, number(figure["median"]), spread]
         if table["floor"]:
             line.append(f"{figure['ratio']['median']:.2f}")

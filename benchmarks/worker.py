@@ -105,7 +105,7 @@ class Worker:
         """Bytes in use."""
         return {"rss": resident()}
 
-    async def do_talk(self, seconds: float, count: int, warm_up: float = 1.0) -> dict[str, Any]:
+    async def do_talk(self, seconds: float, count: int, warm_up: float = 0.5) -> dict[str, Any]:
         """So many sessions send a chunk each 20 ms: how late they are, the share of a core, and of what was to be done.
 
         `own` is the part of being late in which this process was at work: CPU seconds between when the tick was due and when it
