@@ -83,6 +83,16 @@ def test_receiving_is_total_and_gives_the_same_again(make, frames):
     assert shown(run()) == shown(run())
 
 
+DEEP = '{"message_type":"partial_transcript","text":"a","x":' + "[" * 100_000 + "]" * 100_000 + "}"
+
+
+@pytest.mark.parametrize("make", DIALECTS)
+def test_a_message_that_is_nested_too_deeply_is_told_like_any_nonsense(make):
+    told = [type(out) for out in make().receive("{", 0.0)]
+    assert told
+    assert [type(out) for out in make().receive(DEEP, 0.0)] == told
+
+
 @given(
     st.lists(st.one_of(AUDIO.map(AudioAppend), st.just(AudioCommit()), st.just(AudioClear())), max_size=12)
 )

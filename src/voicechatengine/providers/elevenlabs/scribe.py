@@ -72,7 +72,7 @@ class ScribeClient:
         """See `Dialect.receive`."""
         try:
             message = wire.decode_scribe(frame)
-        except ValueError:  # no JSON, or not of that form
+        except (ValueError, RecursionError):  # no JSON, or not of that form
             return [_other(frame)]
         match message:
             case wire.SessionStarted():
@@ -187,7 +187,7 @@ def _other(frame: bytes | str) -> VendorMessage | ErrorInfo | ConnectionError:
     try:
         told = wire.decode_unnamed(frame)
         raw = wire.decode_object(frame)
-    except ValueError:  # no JSON, or not of that form
+    except (ValueError, RecursionError):  # no JSON, or not of that form
         return ErrorInfo("protocol_error", "ElevenLabs sent what cannot be read")
     if told.error is not None:
         return failed(SCRIBE, told.message_type or "error", told.error)

@@ -120,6 +120,7 @@ class ScribeServer:
             self._form.check(audio)
         except (
             ValueError,
+            RecursionError,
             AudioError,
         ) as error:  # no JSON, a field that does not fit, no base64, half a sample
             return self._fail("input_error", f"Invalid input: {error}")

@@ -110,7 +110,7 @@ class SpeechServer:
             return []
         try:
             message = wire.decode_text(frame)
-        except ValueError:
+        except (ValueError, RecursionError):
             return self._fail(
                 "invalid_input_message",
                 "Could not parse input message, make sure it is a json and follows the schema outlined in protocol.",

@@ -90,7 +90,7 @@ class SpeechClient:
         try:
             message = wire.decode_speech(frame)
             raw = None if message.audio or message.is_final else wire.decode_object(frame)
-        except ValueError:  # no JSON, or not of that form
+        except (ValueError, RecursionError):  # no JSON, or not of that form
             return [_nonsense()]
         if message.error is not None:
             return [failed(SPEECH, message.error, message.message or "")]

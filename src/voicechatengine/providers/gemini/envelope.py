@@ -51,6 +51,6 @@ def learned(frame: bytes, message: wire.ServerMessage) -> Envelope | None:
         is_all = wire.decode_server(head + tail) == wire.ServerMessage(
             server_content=wire.ServerContent(silent)
         )
-    except msgspec.DecodeError:  # it was somewhere else too
+    except (msgspec.DecodeError, RecursionError):  # it was somewhere else too
         return None
     return Envelope(head, tail, form) if is_all else None
