@@ -65,22 +65,28 @@ class OpenAILiveClient:
 
     def receive(self, frame: bytes | str, now: float, /) -> Sequence[Output]:
         """See `Dialect.receive`."""
-        out: list[Output] = []
         sound = wire.sound(frame) if isinstance(frame, bytes) else b""
-        if sound:
-            chunk = self._state.turns.more(sound, now)
-            if chunk is not None:
-                return (chunk,)
-            self._state.turns.audio(sound, now, out)
-            if not out or (len(out) == 1 and isinstance(out[0], AudioChunk)):
-                return out  # it moves deadlines away only, and one that comes early does nothing
-        else:
-            try:
-                message = wire.decode_server(frame)
-            except (msgspec.DecodeError, ValueError, RecursionError) as error:
-                return self._odd(frame, now, error)
-            self._state.frame = frame
-            receiving.HANDLERS[message.__class__](self._state, message, now, out)
+        if not sound:
+            return self._whole(frame, now)
+        turns = self._state.turns
+        chunk = turns.more(sound, now)
+        if chunk is not None:
+            return (chunk,)
+        out: list[Output] = []
+        turns.audio(sound, now, out)
+        if not out or (len(out) == 1 and isinstance(out[0], AudioChunk)):
+            return out  # it moves deadlines away only, and one that comes early does nothing
+        return self._settled(now, out)
+
+    def _whole(self, frame: bytes | str, now: float) -> Sequence[Output]:
+        """Any message."""
+        try:
+            message = wire.decode_server(frame)
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            return self._odd(frame, now, error)
+        out: list[Output] = []
+        self._state.frame = frame
+        receiving.HANDLERS[message.__class__](self._state, message, now, out)
         return self._settled(now, out)
 
     def closed(self, close: Close, now: float, /) -> Sequence[Output]:
