@@ -28,7 +28,6 @@ from benchmarks.wires import WIRES
 
 FEW, MANY = 20, 220
 SHORT, LONG = 100, 600  # deltas, and chunks: fewer would count what the socket happens to join
-CODEC = ("decode audio 100 ms", "decode transcript", "decode tool call", "encode audio 20 ms")
 CONTESTANTS: dict[str, Callable[[str, Heard], Awaitable[Session]]] = {
     "floor": raw.connect,
     "provider": provider.connect,
@@ -43,7 +42,6 @@ def codec_cases() -> dict[str, Case]:
         f"codec {vendor}: {case}/{name}": runs[name]
         for vendor in WIRES
         for case, runs in codec.own_runs(vendor).items()
-        if case in CODEC
         for name in (codec.FLOOR, vendor)
     }
 

@@ -13,7 +13,7 @@ Memory is the resident set of the process with idle sessions: what each session 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -56,6 +56,11 @@ def strain(late: float, core: float) -> float:
     return max(late / LATE_S, core / FULL)
 
 
+def in_time(found: Mapping[str, float]) -> bool:
+    """Whether a probe says so."""
+    return strain(found["own"], found["core"]) < 1
+
+
 def halved(low: int, high: int, probes: int, holds: Callable[[int], bool]) -> int:
     """The most that holds, between what does and what does not, as near as so many probes tell."""
     for _ in range(probes):
@@ -92,28 +97,31 @@ class Stage:
         self.way.append((count, found["own"], found["core"]))
         return found
 
-    def holds(self, count: int) -> bool:
-        """Whether so many are in time, in one of some tries."""
+    def tried(self, count: int) -> dict[str, float]:
+        """So many, until they are in time in one of some tries; gives that one, or the last."""
         found = self.probe(count)
         for _ in range(TRIES - 1):
-            if strain(found["own"], found["core"]) < 1:
+            if in_time(found):
                 break
             self.way.pop()
             found = self.probe(count)
-        return strain(found["own"], found["core"]) < 1
+        return found
+
+    def holds(self, count: int) -> bool:
+        """Whether so many are in time."""
+        return in_time(self.tried(count))
 
 
 def hold(entrant: Entrant, seconds: float, probes: int) -> Held:
     """One turn of a contestant."""
     with staged(entrant, sessions=0) as (server, worker):
         stage = Stage(server, worker, seconds)
-        count, found = FIRST, stage.probe(FIRST)
+        count, found = FIRST, stage.tried(FIRST)
         load = min(MOST, int(LOAD * FIRST / found["core"]))
         if load > FIRST:
-            count, found = load, stage.probe(load)
+            count, found = load, stage.tried(load)
         cpu = count * min(1.0, found["done"]) * FULL / found["core"]
-        in_time = strain(found["own"], found["core"]) < 1
-        low, high = (count, max(count + 1, int(cpu * HIGH))) if in_time else (1, count)
+        low, high = (count, max(count + 1, int(cpu * HIGH))) if in_time(found) else (1, count)
         late = halved(low, high, probes, stage.holds)
         return Held(late, cpu, sorted(stage.way))
 
