@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from voicechatengine import AudioFormat
-from voicechatengine.conversation import TIMED, Conversation, heard_words, timed_words
+from voicechatengine.conversation import SOUNDING, Conversation, heard_words, timed_words
 from voicechatengine.events import (
     AudioChunk,
     EventData,
@@ -295,15 +295,30 @@ def test_where_the_vendor_tells_when_words_begin_the_cut_is_exact(chunks, heard_
     assert found == ([(words, estimated)] if words else [])
 
 
-def test_of_an_old_answer_the_times_of_its_words_are_forgotten_and_a_cut_is_estimated():
-    conversation = fold(*timed(("One", 0), (" two", 100)), AudioChunk(bytes(16_000), FORMAT, item_id="a1"))
-    for number in range(TIMED):
+def test_an_old_answer_was_heard():
+    """Of the latest answers the sound is known; what is older is not cut any more."""
+    conversation = fold(*timed(("One", 0), (" two", 500)), AudioChunk(bytes(16_000), FORMAT, item_id="a1"))
+    for number in range(SOUNDING - 1):
         conversation.apply(TextChunk("x", spoken=True, item_id=f"later {number}", start_ms=0))
-    conversation.apply(TextChunk(" three", spoken=True, item_id="a1", start_ms=900))
-    conversation.apply(ItemTruncate("a1", 850))
+    assert conversation.generated_ms("a1") == 1000
+    conversation.apply(TextChunk("x", spoken=True, item_id="the last one"))
+    assert conversation.generated_ms("a1") == 0
+    conversation.apply(ItemTruncate("a1", 200))
     old = conversation.items()[0]
     assert isinstance(old, MessageItem)
-    assert (old.text, old.estimated) == ("One two", True)
+    assert (old.text, old.interrupted, old.estimated) == ("One two", True, False)
+
+
+def test_where_the_times_of_the_first_words_are_forgotten_the_cut_is_estimated():
+    conversation = fold(*timed(("One two", 0)))
+    for number in range(SOUNDING):
+        conversation.apply(TextChunk("x", spoken=True, item_id=f"later {number}", start_ms=0))
+    for chunk in (*timed((" three four", 0)), AudioChunk(bytes(16_000), FORMAT, item_id="a1")):
+        conversation.apply(chunk)
+    conversation.apply(ItemTruncate("a1", 500))
+    assert conversation.items()[0] == said(
+        "One two", "assistant", "a1", spoken=True, interrupted=True, estimated=True
+    )
 
 
 def test_an_item_that_takes_the_id_of_a_deleted_one_has_times_of_its_own():
@@ -341,7 +356,7 @@ def test_a_thousand_turns_take_little_beside_their_words():
     finally:
         tracemalloc.stop()
     assert len(conversation.items()) == 2 * turns
-    assert held / (0.9 * turns) < 260  # bytes of a turn, two items
+    assert held / (0.9 * turns) < 220  # bytes of a turn, two items
 
 
 @given(st.lists(st.sampled_from(["a", "bb ", "c d", " e"]), min_size=1), st.integers(0, 1200))

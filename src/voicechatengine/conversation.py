@@ -55,13 +55,12 @@ class _Mark(Flag):
 
 
 class _Words(msgspec.Struct, gc=False):
-    """An item that comes in chunks. A long conversation holds thousands of them, so there is nothing in it that only some need."""
+    """An item that came in chunks. A long conversation holds thousands of them: what is needed while it sounds is in `_Sound`."""
 
     role: Role
     marks: _Mark = _Mark.NONE
     spoken: str = ""
     written: str = ""
-    audio_ms: float = 0.0  # that came; once it is cut, what was heard
 
     def item(self, key: str) -> Item | None:
         """The item, or None while it has no words."""
@@ -76,7 +75,18 @@ class _Words(msgspec.Struct, gc=False):
         return MessageItem(self.role, tuple(parts), id=key, interrupted=interrupted, estimated=estimated)
 
 
-TIMED: Final = 16  # items of which it is known when their words begin: what is older was heard
+class _Sound:
+    """Of an item that may not have been heard to its end: how long it is, and when its words begin."""
+
+    __slots__ = ("ms", "starts")
+
+    def __init__(self, *, timed: bool) -> None:
+        self.ms = 0.0  # that came; once it is cut, what was heard
+        # Places in the spoken words, and their times; None: not all are known.
+        self.starts: list[tuple[int, float]] | None = [] if timed else None
+
+
+SOUNDING: Final = 32  # items whose sound is known: what is older was heard
 
 
 def heard_words(text: str, heard_ms: float, generated_ms: float) -> str:
@@ -113,9 +123,7 @@ class Conversation:
         self._rate = self._output.sample_rate * self._output.block_bytes  # bytes of a second
         # In order. Messages by their ids, calls by those of their calls; what came whole is kept as it came.
         self._entries: dict[str, _Words | Item] = {}
-        self._starts: dict[
-            str, list[tuple[int, float]]
-        ] = {}  # places in an item's spoken words, and their times
+        self._sounds: dict[str, _Sound] = {}  # of the latest items
         self._beside: set[str] = set()  # responses out of band: no part of the conversation
         self._calls: dict[str, str] = {}  # calls without a result: call id -> name
 
@@ -150,9 +158,9 @@ class Conversation:
         return tuple(self._calls)
 
     def generated_ms(self, item_id: str) -> float:
-        """Milliseconds of audio that came for an item; of one that was truncated, those that were heard."""
-        entry = self._entries.get(item_id)
-        return entry.audio_ms if isinstance(entry, _Words) else 0.0
+        """Milliseconds of audio that came for one of the latest items; if it was truncated, those that were heard."""
+        sound = self._sounds.get(item_id)
+        return sound.ms if sound is not None else 0.0
 
     def _speech(self) -> Iterator[tuple[str, _Words]]:
         for key, entry in self._entries.items():
@@ -169,32 +177,36 @@ class Conversation:
 
     def sound(self, data: AudioChunk) -> None:
         """`apply` for what comes fifty times a second: more audio of an item."""
-        entry = self._entries.get(data.item_id or data.response_id or "")
-        if type(entry) is not _Words:
+        sound = self._sounds.get(data.item_id or data.response_id or "")
+        if sound is None:
             entry = self._of_response(data.item_id, data.response_id)
             if entry is None:
                 return
+            sound = self._sound_of(data.item_id or data.response_id or "", entry)
         size, form = len(data.audio), data.format
-        entry.audio_ms += size * 1000 / self._rate if form is None else form.duration_ms(size)
+        sound.ms += size * 1000 / self._rate if form is None else form.duration_ms(size)
 
     def _text(self, data: TextChunk) -> None:
         entry = self._of_response(data.item_id, data.response_id)
         if entry is None or _Mark.CUT in entry.marks:
             return
         if data.spoken:
-            self._time(data.item_id or data.response_id or "", entry, data.start_ms)
+            sound = self._sound_of(data.item_id or data.response_id or "", entry)
+            if data.start_ms is None:
+                sound.starts = None
+            elif sound.starts is not None:
+                sound.starts.append((len(entry.spoken), data.start_ms))
             entry.spoken += data.text
         else:
             entry.written += data.text
 
-    def _time(self, key: str, entry: _Words, start_ms: float | None) -> None:
-        """Keeps when the words that come now begin: either all of an item's times are known, or none."""
-        if start_ms is None:
-            self._starts.pop(key, None)
-        elif not entry.spoken or key in self._starts:
-            self._starts.setdefault(key, []).append((len(entry.spoken), start_ms))
-            if len(self._starts) > TIMED:
-                del self._starts[next(iter(self._starts))]
+    def _sound_of(self, key: str, entry: _Words) -> _Sound:
+        sound = self._sounds.get(key)
+        if sound is None:
+            sound = self._sounds[key] = _Sound(timed=not entry.spoken)
+            if len(self._sounds) > SOUNDING:
+                del self._sounds[next(iter(self._sounds))]
+        return sound
 
     def _of_response(self, item_id: str | None, response_id: str | None) -> _Words | None:
         """The item that a response makes; None for one that is no part of the conversation, or came whole."""
@@ -283,18 +295,17 @@ class Conversation:
         entry = self._entries.get(data.item_id)
         if not isinstance(entry, _Words):
             return
-        heard, total = data.heard_ms, entry.audio_ms
+        heard, sound = data.heard_ms, self._sounds.get(data.item_id)
         if heard <= 0:
             entry.spoken = entry.written = ""
-        elif heard < total:
-            starts = self._starts.get(data.item_id)
-            if starts:
-                entry.spoken, estimated = timed_words(entry.spoken, starts, heard, total)
+        elif sound is not None and heard < sound.ms:
+            if sound.starts:
+                entry.spoken, estimated = timed_words(entry.spoken, sound.starts, heard, sound.ms)
             else:
-                entry.spoken, estimated = heard_words(entry.spoken, heard, total), True
+                entry.spoken, estimated = heard_words(entry.spoken, heard, sound.ms), True
             if estimated:
                 entry.marks |= _Mark.ESTIMATED
-            entry.audio_ms = heard  # so that who says it twice cuts once
+            sound.ms = heard  # so that who says it twice cuts once
         entry.marks |= _Mark.CUT | _Mark.INTERRUPTED
 
     def _delete(self, data: ItemDelete) -> None:
@@ -304,7 +315,7 @@ class Conversation:
             whole = ((key, item) for key, item in self._entries.items() if not isinstance(item, _Words))
             key = next((key for key, item in whole if item.id == data.item_id), "")
         self._entries.pop(key, None)
-        self._starts.pop(key, None)
+        self._sounds.pop(key, None)
 
     def _begin(self, data: SessionCreate) -> None:
         for item in data.history:

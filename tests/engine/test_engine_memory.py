@@ -23,6 +23,7 @@ from voicechatengine import (
     VoiceEngine,
 )
 from voicechatengine.engine.io import VirtualSpeaker
+from voicechatengine.engine.metrics import MAX_TURNS
 from voicechatengine.events import Event
 
 
@@ -87,14 +88,14 @@ async def grown(play: Callable[[int], None], times: int, seconds: float) -> int:
 
 
 async def test_a_turn_leaves_its_words_and_its_figures():
-    """A thousand turns have figures; of those that are older there is the conversation alone."""
+    """The latest turns have figures; of those that are older there is the conversation alone."""
     puppet = Puppet()
     async with talking(puppet) as engine:
-        growth = await grown(lambda number: puppet.tell(*turn(number)), 300, 10.0)
-        assert len(engine.history) == 600
-        assert len(engine.metrics.turns) == 300
-    # Bytes of a turn: two items with ids and words are 700 of them, its figures 400.
-    assert growth / 270 < 1400
+        growth = await grown(lambda number: puppet.tell(*turn(number)), 1000, 10.0)
+        assert len(engine.history) == 2000
+        assert len(engine.metrics.turns) == MAX_TURNS
+    # Bytes of a turn: ids and words are 330 of them, and the items that hold them 120.
+    assert growth / 900 < 650
 
 
 async def test_a_reply_that_goes_on_for_an_hour_leaves_nothing():

@@ -27,7 +27,7 @@ _FIELDS: Final[dict[type, tuple[str, ...]]] = {
 }
 """The fields of events and commands that hold ids of the provider's. A session's own id is nobody else's business."""
 
-MEMORY: Final = 1024  # ids of the replies of an hour
+MEMORY: Final = 64  # ids of the latest replies
 _BEFORE: Final = "h."
 _PREFIXED: Final = re.compile(r"\d+\.")
 

@@ -27,7 +27,7 @@ from voicechatengine.events import (
     UsageReport,
 )
 
-MAX_TURNS = 1000
+MAX_TURNS = 250  # an hour has fewer; half a kilobyte each
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ class Turn:
 
 @dataclass(frozen=True, kw_only=True)
 class Metrics:
-    """A session's figures so far: seconds of audio sent and received, cost, and the last thousand turns.
+    """A session's figures so far: seconds of audio sent and received, cost, and the last 250 turns.
 
     `overflow` counts the reports of events lost to a slow reader.
     """
@@ -94,7 +94,7 @@ class Fold(Protocol):
 
 @dataclass(slots=True)
 class _Open:
-    """A turn while it grows. There may be a thousand: what is empty takes no memory, and the cost of one reply is the very object
+    """A turn while it grows. There may be hundreds: what is empty takes no memory, and the cost of one reply is the very object
     that told it.
     """
 

@@ -6,7 +6,7 @@ from typing import Final, TypeVar
 
 V = TypeVar("V")
 
-MEMORY: Final = 1024  # responses, items or calls: an hour has fewer
+MEMORY: Final = 512  # responses, items or calls: an hour has fewer
 
 
 def remember(memory: dict[str, V], key: str, value: V, most: int = MEMORY) -> V:
