@@ -80,7 +80,7 @@ def show(result: Result) -> None:
     for note in result.notes:
         console.print(note)
     for name, why in result.absent.items():
-        console.print(f"{name} was not measured: {why}")
+        console.print(f"{name} is not in every table: {why}")
 
 
 def main() -> int:

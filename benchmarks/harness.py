@@ -143,10 +143,12 @@ class Process:
         line = self._process.stdout.readline()
         watchdog.cancel()
         if not line:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(5)
             self._log.seek(0)
             told = self._log.read().decode(errors="replace").split("\n")
             last = next((each.strip() for each in reversed(told) if each.strip()), "it said nothing")
-            raise Failed(f"its process ended: {last[-300:]}")
+            raise Failed(f"its process ended with {self._process.returncode}: {last[-300:]}")
         return line
 
     def ask(self, do: str, **rest: object) -> dict[str, Any]:

@@ -21,10 +21,9 @@ DPI = 80
 WIDE = 20  # times the least: what spans more has a logarithmic scale
 OURS = ("provider", "engine", "voicechatengine")
 FLOORS, OWN, OTHERS = "#9a9a9a", "#1f5fa8", "#d9822b"
-MARKS = "|xD+"
+MARKS = "oxD+"
 TITLE = 52  # characters of a line
 ROOM = 0.75  # of the longest bar, behind it: for words
-NEAR = 3  # times a bar's end: a mark this near stands before its words
 
 
 class Bar(NamedTuple):
@@ -108,19 +107,24 @@ def _bars(axes: Any, panel: Panel, marks: Mapping[str, str]) -> None:
     left = min(*values, 1.0) / 2 if wide else min(0.0, *values)
     axes.set_xscale("log" if wide else "linear")
 
-    def words(text: str, at: float, place: int) -> None:
-        axes.annotate(text, (at, place), xytext=(5, 0), textcoords="offset points", va="center", fontsize=7)
+    def words(text: str, at: float, place: int, shade: str = "black") -> None:
+        axes.annotate(
+            text, (at, place), xytext=(5, 0), textcoords="offset points", va="center", fontsize=7, color=shade
+        )
 
+    marked = any(bar.marks for bar in panel.bars)
     for place, bar in enumerate(panel.bars):
         whisker = [[max(0.0, bar.value - bar.low)], [max(0.0, bar.high - bar.value)]]
         axes.barh(place, bar.value, color=bar.colour, xerr=whisker, error_kw={"elinewidth": 1, "capsize": 2})
         end = max(bar.high, bar.value)
-        words(bar.label, max(end, *(at for at in (0.0, *bar.marks.values()) if at < NEAR * end)), place)
+        if marked:  # behind the bar stand the marks
+            words(bar.label, left, place, "white")
+        else:
+            words(bar.label, end, place)
         for name, at in bar.marks.items():
-            axes.plot(
-                at, place, marks[name], color="black" if name.startswith("raw ") else OTHERS, label=name
-            )
-            if at >= NEAR * end:
+            shade = "black" if name.startswith("raw ") else OTHERS
+            axes.plot(at, place, marks[name], color=shade, markersize=4, label=name)
+            if at > end:
                 words(f"{number(at)} x", at, place)
     if panel.line is not None:
         axes.axvline(panel.line, color="black", linewidth=0.7, linestyle=":", zorder=0)

@@ -204,7 +204,7 @@ def page(results: dict[str, dict[str, Any]]) -> str:
         rounds = "a quick run" if result["quick"] else "a full run"
         parts.append(f"{kept['cpu']}, {kept['cores']} cores, Python {kept['python']}; {rounds}.\n")
         parts += [f"{note}\n" for note in result["notes"]]
-        parts += [f"{name} was not measured: {why}\n" for name, why in result["absent"].items()]
+        parts += [f"{name} is not in every table: {why}\n" for name, why in result["absent"].items()]
         if result["tables"]:
             parts.append(f"![{row}]({row}.png)\n")
         for title, lines in shown(result["tables"]):
