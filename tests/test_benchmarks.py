@@ -7,6 +7,7 @@ import logging
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -102,7 +103,7 @@ class Talking:
 
 
 def test_what_is_late_is_tried_again_and_only_the_last_try_is_told():
-    talking = Talking(0.030, 0.010, 0.030, 0.040)
+    talking: Any = Talking(0.030, 0.010, 0.030, 0.040)
     stage = density.Stage(talking, talking, 1.0)
     assert stage.holds(20)
     assert not stage.holds(25)
