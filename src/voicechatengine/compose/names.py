@@ -38,7 +38,8 @@ class Names:
     def __init__(self, number: int) -> None:
         self._prefix = f"{number}."
         self._first = number == 1
-        self._own: set[str] = set()  # the application's, said to this provider
+        # The application's, said to this provider; of the first only those that look like ids of another one.
+        self._own: set[str] = set()
         self._same: set[str | None] = {
             None
         }  # ids that are alike on both sides, as far as chunks of audio asked
@@ -72,9 +73,11 @@ class Names:
     def inward(self, command: P) -> P:
         """A command of the application's as the provider sees it."""
         if isinstance(command, ItemCreate):
-            if command.item.id not in self.restored:
-                self._own.add(command.item.id)
-                self._same.discard(command.item.id)
+            item_id = command.item.id
+            if item_id not in self.restored:
+                if not self._first or _PREFIXED.match(item_id):
+                    self._own.add(item_id)
+                self._same.discard(item_id)
             command = msgspec.structs.replace(command, item=self.item(command.item))
         return _mapped(command, self._in)
 
