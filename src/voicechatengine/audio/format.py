@@ -100,7 +100,7 @@ class AudioFormat(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 field="audio",
                 cure=f"give {self.encoding} samples as bytes",
             )
-        if len(audio) % self.block_bytes:
+        if len(audio) % (SAMPLE_BYTES[self.encoding] * self.channels):
             raise AudioError(
                 f"{len(audio)} bytes are no whole number of {self.encoding} samples"
                 f" ({self.block_bytes} bytes each, {self.channels} channel{'s' * (self.channels > 1)})",

@@ -92,7 +92,10 @@ class Reframer:
 
     def feed(self, audio: bytes) -> list[bytes]:
         """The frames that are whole now."""
-        size, audio = self.frame_bytes, self._rest + audio
+        size = self.frame_bytes
+        if len(audio) == size and not self._rest:
+            return [audio]
+        audio = self._rest + audio
         whole = len(audio) - len(audio) % size
         self._rest = audio[whole:]
         return [audio[start : start + size] for start in range(0, whole, size)]

@@ -67,6 +67,22 @@ class Delivery:
         else:
             await self._define(message)
 
+    async def sound(self, audio: bytes) -> None:
+        """`send` for what goes out fifty times a second: the user's audio."""
+        session, message = self._session, AudioAppend(audio)
+        line = session.line
+        if line is None or not line.takes_sound or not audio:
+            await self.send(message)
+            return
+        life = session.life
+        session.ledger.form.check(audio)
+        session.ledger.heard(audio)
+        session.outlet.see(message)
+        try:
+            await line.provider.send_audio(audio)
+        except ProviderError as error:
+            await self._failed(line, life, message, error)
+
     async def interrupt(self) -> None:
         """Stops the reply that runs, or is asked for. Raises what the provider raises."""
         session = self._session
@@ -143,24 +159,29 @@ class Delivery:
         session.outlet.see(message)
         try:
             await say(line, message, session.ledger, session.outlet)
-        except ConnectionError as error:
-            await asyncio.sleep(0)  # what the provider told of its end comes first
-            if session.replaceable and session.line is line and not line.provider.is_connected():
-                session.lost(line, error)
-            between = session.state in (_S.RECONNECTING, _S.CONNECTED)
-            if session.life != life or session.line is line or not between:
-                session.ledger.failed(folded)
-                raise
-        except ProviderError:
-            if session.line is line:
-                session.ledger.refused(folded)
-                raise
+        except ProviderError as error:
+            await self._failed(line, life, folded, error)
         if session.line is line:
             session.ledger.sent(folded)
             if isinstance(message, SessionUpdate):
                 self._updated(line, message.options)
         elif session.life == life and isinstance(message, _NOT_CARRIED):
             await self.send(message)  # what the other provider did with it is of no use any more
+
+    async def _failed(self, line: Line, life: int, folded: Command, error: ProviderError) -> None:
+        """A provider did not take a command. Raises why, unless that does not matter: another provider is about to be told."""
+        session = self._session
+        if isinstance(error, ConnectionError):
+            await asyncio.sleep(0)  # what the provider told of its end comes first
+            if session.replaceable and session.line is line and not line.provider.is_connected():
+                session.lost(line, error)
+            between = session.state in (_S.RECONNECTING, _S.CONNECTED)
+            if session.life != life or session.line is line or not between:
+                session.ledger.failed(folded)
+                raise error
+        elif session.line is line:
+            session.ledger.refused(folded)
+            raise error
 
     def _updated(self, line: Line, options: Options) -> None:
         form = options.input_audio_format

@@ -123,7 +123,7 @@ class Ledger:
         """A command is about to be sent. What an echo of it could overtake is taken in now, the rest by `sent`."""
         match command:
             case AudioAppend(audio=audio):
-                self._heard(audio)
+                self.heard(audio)
             case ActivityStart():
                 self.speaking = True
             case ActivityEnd() | AudioCommit() | AudioClear():
@@ -239,7 +239,8 @@ class Ledger:
             utterance.append(audio)
         return utterance
 
-    def _heard(self, audio: bytes) -> None:
+    def heard(self, audio: bytes) -> None:
+        """More of the user's audio is about to be sent."""
         self._total += len(audio)
         self._utterance.append(audio)
         if self._restarted is not None:

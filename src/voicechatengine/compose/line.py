@@ -165,6 +165,11 @@ class Line:
 
     # -- audio and ids
 
+    @property
+    def takes_sound(self) -> bool:
+        """Whether the user's audio goes to the provider as it is, without our own ear."""
+        return self.ready and self.native and self.ears is None
+
     def set_format(self, outward: AudioFormat) -> None:
         """The outward format is this one from now on, and the provider's own may have changed."""
         self._form, self._outward = self.provider.get_audio_format(), outward

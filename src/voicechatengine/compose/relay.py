@@ -27,7 +27,6 @@ from voicechatengine.conversation import Conversation
 from voicechatengine.errors import MessageError, ProviderError
 from voicechatengine.events import ConnectionState, Event, ProviderEvent
 from voicechatengine.messages import (
-    AudioAppend,
     Command,
     MessageType,
     Modality,
@@ -132,7 +131,7 @@ class Relay:
 
     async def send_audio(self, audio_data: bytes) -> None:
         """See `Provider.send_audio`."""
-        await self._delivery.send(AudioAppend(audio_data))
+        await self._delivery.sound(audio_data)
 
     async def send_text(self, text: str, role: Role = "user") -> None:
         """See `Provider.send_text`."""

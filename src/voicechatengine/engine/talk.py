@@ -395,9 +395,9 @@ class _Stream:
 
     def feed(self, audio: bytes, source: AudioFormat) -> bytes:
         """The next audio of the item. Raises `AudioError` for bytes that are not of `source`."""
-        if source is self._as_is:  # most audio: it is only looked at, and not touched
+        if source is self._as_is:  # most audio: it is only looked at
             source.check(audio)
-            return audio
+            return bytes(audio)
         rest = b""
         if self._resampler is None or not source.same_sound(self._resampler.source):
             rest = self.end()
