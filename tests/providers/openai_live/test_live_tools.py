@@ -26,6 +26,7 @@ from voicechatengine.messages import (
 )
 from voicechatengine.providers.openai_live.encode import DELEGATE_TOOL
 from voicechatengine.session.dialect import Restore
+from voicechatengine.session.remember import MEMORY
 
 CLIENT = Options(tools=(DELEGATE_TOOL,))
 TOOLS = Options(tools=(Tool("f"),))
@@ -266,6 +267,6 @@ def test_a_call_of_an_earlier_session_is_answered_with_words():
 
 def test_memory_of_calls_is_bounded():
     script = Script(CLIENT)
-    for number in range(1100):
+    for number in range(MEMORY + 76):
         delegates(script, f"d{number}")
-    assert len(script.client.snapshot().pending_calls) == 1024
+    assert len(script.client.snapshot().pending_calls) == MEMORY
