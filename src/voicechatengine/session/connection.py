@@ -9,12 +9,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, Generic, TypeVar
 
 import msgspec
 
 from voicechatengine.errors import ConnectionError, DeadlineError, ProtocolError, redact
-from voicechatengine.events import AudioChunk, ErrorInfo, Event, SessionCreated
+from voicechatengine.events import ErrorInfo, Event, SessionCreated
 from voicechatengine.failures import connection_error_of
 from voicechatengine.messages import Command
 from voicechatengine.provider import ProviderConfig
@@ -40,7 +41,9 @@ class Surroundings(Generic[C]):
 
 
 class Connection(Generic[C]):
-    """One connection. `emit` gets it with each event of the dialect; `session` is there once the vendor has opened one."""
+    """One connection. `emit` gets it with each event of the dialect, to be `noted` here; `session` is there once the vendor has
+    opened one.
+    """
 
     def __init__(
         self,
@@ -76,7 +79,7 @@ class Connection(Generic[C]):
         except ConnectionError as error:
             return error
         self._dialect = dialect  # what it knows counts once the vendor has answered the call
-        self.link = Link(dialect, transport, around.clock, self._take)
+        self.link = Link(dialect, transport, around.clock, partial(self._emit, self))
         timer = asyncio.get_running_loop().call_later(timeouts.session, self._too_late, self.link)
         try:
             return self._why(await self.link.run())
@@ -92,10 +95,8 @@ class Connection(Generic[C]):
         if self.session is None:
             link.hang_up(_LATE)
 
-    def _take(self, data: Event, now: float) -> None:
-        if data.__class__ is AudioChunk:  # fifty times a second, and nothing here concerns it
-            self._emit(self, data, now)
-            return
+    def noted(self, data: Event) -> Event:
+        """Notes what an event tells of the connection, and gives it back without a key in it. Audio tells nothing."""
         if isinstance(data, SessionCreated):
             self.session, self._error = data, None
         elif isinstance(data, ErrorInfo):
@@ -104,7 +105,7 @@ class Connection(Generic[C]):
                 self._error = data
             if not data.recoverable and self.link is not None:
                 self.link.hang_up(Close(1000))
-        self._emit(self, data, now)
+        return data
 
     def _why(self, close: Close) -> ConnectionError:
         """Why it ended: what the vendor said of it, else what is known of the closing."""

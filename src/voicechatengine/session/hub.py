@@ -31,18 +31,6 @@ def _weight(event: ProviderEvent) -> int:
 class _Inbox:
     """What one reader has not read yet, bounded. The hub holds it; the reader holds its `Subscription`."""
 
-    __slots__ = (
-        "_dropped",
-        "_hub",
-        "_most_bytes",
-        "_most_events",
-        "ended",
-        "loss",
-        "queue",
-        "size",
-        "waiter",
-    )
-
     def __init__(self, hub: Hub) -> None:
         self.waiter: asyncio.Future[None] | None = None
         self.ended: bool = False
@@ -140,7 +128,7 @@ class Subscription:
                 raise StopAsyncIteration
             if inbox.waiter is not None:
                 raise RuntimeError("two tasks read one subscription: call events() once for each reader")
-            inbox.waiter = asyncio.get_running_loop().create_future()
+            inbox.waiter = asyncio.Future(loop=self._hub.loop)
             try:
                 await inbox.waiter
             finally:
@@ -168,6 +156,7 @@ class Hub:
         self.name: str = name
         self.limits: Limits = limits or Limits()
         self.session_id: str | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None  # that of the session: to ask for the running one is a system call
         self._clock = clock
         # While nobody subscribes, what comes is kept in `_unread`. A tuple, so that a reader may go while events are given out.
         self._unread: _Inbox | None = _Inbox(self)
@@ -236,6 +225,7 @@ class Hub:
     def open(self) -> None:
         """A session begins: from now on events can come. Subscriptions of an earlier session only read out what they have."""
         self._closed = False
+        self.loop = asyncio.get_running_loop()
         for inbox in self._inboxes:
             if inbox.ended:
                 self.forget(inbox)
@@ -245,6 +235,7 @@ class Hub:
     def end(self) -> None:
         """No more events will come: subscriptions and handlers end once they have what is there."""
         self._closed = True
+        self.loop = None
         for inbox in self._inboxes:
             if inbox is not self._unread:
                 inbox.end()

@@ -311,15 +311,16 @@ class Runtime(Generic[C]):
 
     def _emit(self, connection: Connection[C], data: Event, now: float) -> None:
         """One event of a connection."""
+        if type(data) is AudioChunk and connection is self._connections.current:  # fifty times a second
+            self._account.conversation.sound(data)
+            self._hub.emit(data, now)
+            return
+        data = connection.noted(data)
         if connection is not self._connections.current:
             if connection is self._connections.next and isinstance(data, SessionCreated):
                 # The dialect's own frames that restore the session go first, whatever place they have in its output.
                 asyncio.get_running_loop().call_soon(self._take_over, connection)
             return  # what a session says that is over, or not in use yet, concerns nobody
-        if isinstance(data, AudioChunk):
-            self._account.conversation.sound(data)
-            self._hub.emit(data, now)
-            return
         if isinstance(data, SessionCreated) and self._state is not ConnectionState.CONNECTED:
             self._hub.session_id = data.session_id
             self._change(ConnectionState.CONNECTED, "session created")

@@ -75,16 +75,13 @@ class RealtimeClient:
         if frame.__class__ is bytes:
             series = self._series
             if series is not None and frame.startswith(series.before) and not series.reply.cut:
-                between = series.between
-                at = frame.find(b'"', len(series.before))
-                if frame.startswith(between, at) and frame.endswith(series.behind):
+                base64 = frame[series.begin : series.end]
+                if base64 and frame.startswith(series.between, series.at) and frame.endswith(series.behind):
                     try:
-                        sound = memoryview(frame)[at + len(between) : -len(series.behind)]
-                        audio = b64decode(sound, None, True)
+                        audio = b64decode(base64, None, True)
                     except ValueError:
-                        audio = b""
-                    if audio:
-                        return self._state.replies.audio(series.reply, series.item, series.item_id, audio)
+                        return self._whole(frame, now)  # it tells what is wrong
+                    return self._state.replies.audio(series.reply, series.item, series.item_id, audio)
             if is_sound(frame):
                 return self._sound(frame, now)
         return self._whole(frame, now)
@@ -101,7 +98,9 @@ class RealtimeClient:
         if reply is None or reply.cut:
             return receiving.sound(self._state, head.response_id, head.item_id, audio, now)
         item = replies.item(head.item_id)
-        if item is not self._last:
+        if item is self._last:
+            self._series = None  # its deltas differ in more
+        else:
             self._last, self._series = item, series(frame, reply, item, head.item_id)
         return replies.audio(reply, item, head.item_id, audio)
 
