@@ -65,7 +65,7 @@ class Script:
 
     def says(self, kind: str, **fields: Any) -> Script:
         """The service sends a message."""
-        return self.raw(json.dumps({"type": kind, "event_id": "event_s", **fields}))
+        return self.raw(json.dumps({"type": kind, "event_id": "event_s", **fields}).encode())
 
     def raw(self, frame: bytes | str) -> Script:
         return self._take(self.client.receive(frame, self.now))
