@@ -59,7 +59,7 @@ class Line:
         self.session_id: str | None = None
         self.begun = False  # it has told of its first session
         self.applied: Options = Options()
-        self.history: tuple[Item, ...] = ()  # what it was opened with
+        self.history: tuple[Item, ...] = ()  # what it was opened with, until it is in use
         self.missing: tuple[str, ...] = ()
         self.ears: Ears | None = None
         self.steps: deque[Step] = deque()  # what our own ear made of the audio, and was not sent yet

@@ -101,6 +101,7 @@ class Moving:
             items, line.provider.get_capabilities(), ledger.form, ledger.form
         )  # sound is converted when it is sent
         later = changes(_comparable(line, told), told) if told or line.history else []
+        line.history = ()  # a long one need not be kept once more
         line.names.restore(told)
         ledger.go_on(outage)
         # What an earlier provider was to be told again and was not is in this outage too.
