@@ -87,22 +87,29 @@ class WebSocketTransport:
 
     async def pump(self, on_frame: Callable[[bytes | str], None], /) -> Close:
         """See `Transport.pump`. Text comes as undecoded bytes where the socket was opened so."""
-        ping = self._ping
-        if ping is None:
-            return await self._read(on_frame)
-        limit = asyncio.timeout(None)
-        watch = asyncio.get_running_loop().create_task(self._watch(ping, limit), name="keepalive")
+        # A task of its own: each coroutine that waits for another one is gone through with every frame.
+        reading = asyncio.get_running_loop().create_task(self._read(on_frame), name="reader")
         try:
-            async with limit:
-                return await self._read(on_frame)
-        except TimeoutError:
-            if not limit.expired():
-                raise
-            self._dead = True
-            return Close(1006, f"no sign of life within {ping * 1.5:g} s")
+            while True:
+                self._silent = True
+                await asyncio.wait([reading], timeout=self._ping)
+                if reading.done():
+                    return reading.result()
+                if self._ping is None or not self._silent:
+                    continue
+                try:
+                    async with asyncio.timeout(self._ping / 2):
+                        await self._socket.ping()
+                        await asyncio.wait([reading])
+                except TimeoutError:
+                    if self._silent:
+                        self._dead = True
+                        return Close(1006, f"no sign of life within {self._ping * 1.5:g} s")
+                except OSError:
+                    pass  # the reader will hear of it
         finally:
-            watch.cancel()
-            await asyncio.wait([watch])
+            reading.cancel()
+            await asyncio.wait([reading])
 
     async def _read(self, on_frame: Callable[[bytes | str], None]) -> Close:
         receive = self._socket.receive
@@ -126,24 +133,6 @@ class WebSocketTransport:
                 )
             else:  # closed by us, or lost without a closing handshake
                 return Close(self._socket.close_code or 1006, "connection lost")
-
-    async def _watch(self, ping: float, limit: asyncio.Timeout) -> None:
-        """Asks for a sign of life where none came by itself, and ends the reading where none follows."""
-        while True:
-            self._silent = True
-            await asyncio.sleep(ping)
-            if not self._silent:
-                continue
-            try:
-                async with asyncio.timeout(ping / 2):
-                    await self._socket.ping()
-                    await asyncio.Event().wait()
-            except TimeoutError:
-                if self._silent:
-                    limit.reschedule(0.0)
-                    return
-            except OSError:  # the reader sees the end
-                return
 
     def send(self, data: bytes, binary: bool, /) -> Awaitable[None]:
         """See `Transport.send`. aiohttp's own coroutine, and its error is a `ConnectionResetError`: a coroutine around it would

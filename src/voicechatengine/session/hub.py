@@ -44,8 +44,8 @@ class _Inbox:
     def put(self, event: ProviderEvent, weight: int) -> None:
         """Adds an event of that many bytes, and wakes the reader."""
         self.queue.append(event)
-        self.size += weight
-        if self.size > self._most_bytes or len(self.queue) > self._most_events:
+        self.size = size = self.size + weight
+        if size > self._most_bytes or len(self.queue) > self._most_events:
             self._shed()
         waiter = self.waiter
         if waiter is not None and not waiter.done():
