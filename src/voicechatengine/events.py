@@ -130,7 +130,7 @@ class TextChunk(Payload, tag="text_chunk", frozen=True):
     start_ms: float | None = None
 
 
-class AudioChunk(Payload, tag="audio_chunk", frozen=True):
+class AudioChunk(Payload, tag="audio_chunk", frozen=True, gc=False):
     """More audio of a reply; `format` where it differs from the provider's `get_audio_format()`."""
 
     audio: bytes

@@ -276,7 +276,7 @@ class ItemCreate(Payload, tag="item_create", frozen=True):
     previous_item_id: str | None = None
 
 
-class AudioAppend(Payload, tag="audio_append", frozen=True):
+class AudioAppend(Payload, tag="audio_append", frozen=True, gc=False):
     """The next stretch of the user's audio, in the provider's `get_audio_format()`."""
 
     audio: bytes

@@ -19,7 +19,7 @@ Ids: TypeAlias = Callable[[str], str]
 """An id source: ``ids("item")`` gives a fresh id that begins with that word and is at most 32 characters long."""
 
 
-class Frame(msgspec.Struct, frozen=True):
+class Frame(msgspec.Struct, frozen=True, gc=False):
     """One websocket message to send: text (UTF-8) unless `binary`."""
 
     data: bytes
