@@ -156,7 +156,8 @@ class Hub:
         self.name: str = name
         self.limits: Limits = limits or Limits()
         self.session_id: str | None = None
-        self.loop: asyncio.AbstractEventLoop | None = None  # that of the session: to ask for the running one is a system call
+        # That of the session: to ask for the running one is a system call.
+        self.loop: asyncio.AbstractEventLoop | None = None
         self._clock = clock
         # While nobody subscribes, what comes is kept in `_unread`. A tuple, so that a reader may go while events are given out.
         self._unread: _Inbox | None = _Inbox(self)

@@ -72,7 +72,7 @@ class RealtimeClient:
 
     def receive(self, frame: bytes | str, now: float, /) -> Sequence[Output]:
         """See `Dialect.receive`."""
-        if frame.__class__ is bytes:
+        if isinstance(frame, bytes):
             series = self._series
             if series is not None and frame.startswith(series.before) and not series.reply.cut:
                 base64 = frame[series.begin : series.end]
