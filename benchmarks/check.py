@@ -103,7 +103,8 @@ def main() -> int:
     before: dict[str, float] = kept.get(python(), {})
     for case, ratio in now.items():
         under = counts[f"{case}/{FLOOR}"]
-        print(f"{case:48} {under:10,.0f} x {ratio:6.2f}  (was {before.get(case, 0):.2f})")
+        was = f"was {before[case]:.2f}" if case in before else "new"
+        print(f"{case:48} {under:10,.0f} x {ratio:6.2f}  ({was})")
     if asked.write:
         kept[python()] = {case: round(ratio, 3) for case, ratio in now.items()}
         BASELINE.write_text(json.dumps(kept, indent=1) + "\n")

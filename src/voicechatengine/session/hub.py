@@ -25,7 +25,7 @@ CONTROL_WEIGHT: Final = 256  # bytes that an event without audio counts for
 def _weight(event: ProviderEvent) -> int:
     """Bytes that an event counts for."""
     data = event.data
-    return len(data.audio) if isinstance(data, AudioChunk) else CONTROL_WEIGHT
+    return len(data.audio) if type(data) is AudioChunk else CONTROL_WEIGHT
 
 
 class _Inbox:
@@ -122,7 +122,8 @@ class Subscription:
                 return inbox.tell()
             if inbox.queue:
                 event = inbox.queue.popleft()
-                inbox.size -= _weight(event)
+                data = event.data  # `_weight`, without the call
+                inbox.size -= len(data.audio) if type(data) is AudioChunk else CONTROL_WEIGHT
                 return event
             if inbox.ended:
                 raise StopAsyncIteration
