@@ -134,9 +134,10 @@ class Provider(Protocol):
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Timeouts:
     """How long to wait, in seconds: for the handshake, for the session's first event, for a reply to begin after it was
-    asked for, for the answer to a ping, and for the closing handshake.
+    asked for, and for the closing handshake.
 
-    After `session_age` a session is handed over to a new one at a pause; None: only when the vendor's own limit comes near.
+    After `ping` silent seconds the service is asked for a sign of life; where none comes in half of that time, the connection is
+    lost. After `session_age` a session is handed over to a new one at a pause; None: only when the vendor's own limit comes near.
     """
 
     connect: float = 10.0
