@@ -152,6 +152,13 @@ def test_where_the_event_id_is_not_at_the_beginning_nothing_is_known(order: str)
     assert series(delta(order).encode(), Reply("r1"), Item(), "i1") is None
 
 
+@pytest.mark.parametrize("odd", [{"delta": "AAAA"}, [{"type": TYPE, "delta": "AAAA"}], {"a": {"delta": ""}}])
+def test_the_delta_of_something_else_in_the_message_is_not_taken_for_the_sound(odd: Any):
+    frame = delta("more between", odd=odd).encode()
+    assert series(frame, Reply("r1"), Item(), "i1") is None
+    assert series(frame[:-1], Reply("r1"), Item(), "i1") is None
+
+
 def test_a_delta_that_was_cut_off_is_told_as_broken():
     script = Script(opened=True).begins()
     script.raw(delta().encode())

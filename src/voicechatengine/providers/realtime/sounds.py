@@ -39,6 +39,7 @@ _AFTER_ID: Final = tuple(
     f'","type":"{kind.__struct_config__.tag}"'.encode() for kind in (AudioDelta, BetaAudioDelta)
 )
 _HEAD: Final = re.compile(rb'(\{(?:"type": ?"[\w.]+", ?)?"event_id": ?")[^"\\]*("[^\\]*?"delta": ?")')
+_NO_SOUND: Final = b"-"  # which no base64 is
 
 
 def is_sound(frame: bytes) -> bool:
@@ -72,5 +73,11 @@ def series(frame: bytes, reply: Reply, item: Item, item_id: str) -> Series | Non
     head = _HEAD.match(frame)
     if head is None:
         return None
-    behind = frame[frame.index(b'"', head.end()) :]
+    before, behind = frame[: head.end()], frame[frame.index(b'"', head.end()) :]
+    try:
+        sound = decode_sound(before + _NO_SOUND + behind)
+    except msgspec.DecodeError:
+        return None
+    if sound.delta.encode() != _NO_SOUND:  # it was the delta of something else in the message
+        return None
     return Series(reply, item, item_id, head[1], head[2], behind, head.start(2), head.end(), -len(behind))
