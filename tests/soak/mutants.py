@@ -45,13 +45,23 @@ SESSION: Final = (
     "grammar", "backoff", "held", "utterance", "outage", "handover", "hub", "link", "replies", "items", "refusal", "sse",
     "http_stream", "connection", "connections", "account", "runtime",
 )  # fmt: skip
-DIALECT: Final = ("requests", "replies", "state", "sending", "receiving", "decode", "encode")
+DIALECT: Final = (
+    "requests",
+    "replies",
+    "state",
+    "sending",
+    "receiving",
+    "decode",
+    "encode",
+    "client",
+    "sounds",
+)
 
 # In which all of them work together.
 _RUNTIME: Final = tuple(f"session/test_{each}.py" for each in ("runtime", "lives", "handover"))
 _CLIENT: Final = ("providers/realtime/test_kept_requests.py", *(
     f"providers/realtime/test_realtime_{each}.py"
-    for each in ("turns", "replies", "requests", "interruption", "session", "errors", "wire", "differences")
+    for each in ("turns", "replies", "requests", "interruption", "session", "errors", "wire", "differences", "sounds")
 ))  # fmt: skip
 _SEARCHED: Final = tuple(f"providers/realtime/test_realtime_{each}.py" for each in ("recorded", "fuzz"))
 TESTS: Final[dict[str, tuple[tuple[str, ...], ...]]] = {

@@ -237,7 +237,6 @@ class Hub:
     def end(self) -> None:
         """No more events will come: subscriptions and handlers end once they have what is there."""
         self._closed = True
-        self.loop = None
         for inbox in self._inboxes:
             if inbox is not self._unread:
                 inbox.end()

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from pybase64 import b64encode
 from realtime_script import Script, counted_ids
 
-from voicechatengine.events import AudioChunk, ErrorInfo
+from voicechatengine.events import AudioChunk, ErrorInfo, TextChunk
 from voicechatengine.messages import AudioAppend, Command, ResponseCancel
 from voicechatengine.providers.realtime.client import RealtimeClient
 from voicechatengine.providers.realtime.replies import Item, Reply
@@ -145,6 +145,8 @@ def test_of_a_first_delta_it_is_known_where_the_sound_of_the_next_is(order: str)
     found = series(frame, Reply("r1"), Item(), "i1")
     assert found is not None
     assert frame[found.begin : found.end] == b"AAAA"
+    assert frame == found.before + b"event_123" + found.between + b"AAAA" + found.behind
+    assert frame[: found.at] == found.before + b"event_123"
 
 
 @pytest.mark.parametrize("order", ["no id", "id last", "not a delta first"])
@@ -157,6 +159,27 @@ def test_the_delta_of_something_else_in_the_message_is_not_taken_for_the_sound(o
     frame = delta("more between", odd=odd).encode()
     assert series(frame, Reply("r1"), Item(), "i1") is None
     assert series(frame[:-1], Reply("r1"), Item(), "i1") is None
+
+
+@pytest.mark.parametrize("order", ["openai", "azure"])
+def test_words_that_could_be_base64_are_no_sound(order: str):
+    made = client()
+    made.receive(delta(order).encode(), 2.0)
+    words = delta(order, "AAAA", kind="response.output_audio_transcript.delta").encode()
+    assert not is_sound(words)
+    (chunk,) = made.receive(words, 2.0)
+    assert isinstance(chunk, TextChunk)
+    assert chunk.text == "AAAA"
+
+
+@pytest.mark.parametrize("sound", ["AA*A", "AA-_", "A", "AAAA "])
+def test_sound_that_is_no_strict_base64_is_told_as_such_in_each_delta(sound: str):
+    made = client()
+    made.receive(delta().encode(), 2.0)
+    for number in range(124, 127):
+        (error,) = made.receive(delta(sound=sound, event=f"event_{number}").encode(), 2.0)
+        assert isinstance(error, ErrorInfo)
+        assert error.code == "invalid_audio"
 
 
 def test_a_delta_that_was_cut_off_is_told_as_broken():
