@@ -162,7 +162,7 @@ async def test_a_refused_handshake_raises_with_the_servers_own_words(handler, ki
         assert caught.value.retry_after in (7.0, None)
 
 
-@pytest.mark.parametrize("url", ["ws://127.0.0.1:1/v1?key=secret", "nonsense", "ws://"])
+@pytest.mark.parametrize("url", ["ws://127.0.0.1:1/v1?key=secret", "nonsense", "ws://", "ws://[::1/v1"])
 async def test_an_address_that_leads_nowhere_raises_and_keeps_the_key_out(url):
     with pytest.raises(ConnectionError) as caught:
         await connect_websocket(Endpoint(url))
@@ -248,10 +248,12 @@ async def test_a_connection_that_closes_before_the_ping_ends_as_it_was_closed():
     async with serving(echo) as url:
         transport = await connect_websocket(Endpoint(url), ping=30.0)
         reading = asyncio.create_task(transport.pump(print))
+        await asyncio.sleep(0)
+        assert "reader" in {task.get_name() for task in asyncio.all_tasks()}
         await transport.send(b"bye", False)
         assert await reading == Close(4001, "session over")
         await transport.close(Close())
-    assert [task for task in asyncio.all_tasks() if task.get_name() == "keepalive"] == []
+    assert [task for task in asyncio.all_tasks() if task.get_name() == "reader"] == []
 
 
 async def test_a_ping_of_the_servers_is_answered():
@@ -302,3 +304,9 @@ async def test_a_websocket_goes_through_the_proxy_that_the_environment_names(mon
         assert await transport.pump(print) == Close(4001, "session over")
         await transport.close(Close())
     assert asked == ["GET ws://far.example/v1"]
+
+
+async def test_a_proxy_that_cannot_be_used_is_told(monkeypatch):
+    monkeypatch.setenv("wss_proxy", "socks5://there:1")
+    with pytest.raises(ConnectionError, match="wss_proxy is socks5"):
+        await connect_websocket(Endpoint("wss://far.example/v1"))

@@ -43,6 +43,7 @@ class AiohttpHttp:
 
     async def request(self, request: HttpRequest, /) -> HttpAnswer:
         """See `Http.request`."""
+        proxy = proxy_for(request.url)
         if self._session is None:
             # The pool's default limit of 100 would make further requests hang without a word.
             self._session = ClientSession(
@@ -56,7 +57,7 @@ class AiohttpHttp:
                 data=request.body,
                 headers=request.headers,
                 allow_redirects=False,
-                proxy=proxy_for(request.url),
+                proxy=proxy,
             )
         except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError, ValueError) as error:
             raise invalid_url("http:// or https://") from error

@@ -91,7 +91,7 @@ def unreachable(url: str, error: Exception) -> ConnectionError:
     """The error for a server to which there is no connection."""
     return ConnectionError(
         f"no connection to {url.partition('?')[0]} ({error})",
-        cure="check the url, that the server runs, and the network",
+        cure="check the url, that the server runs, the network, and the proxy if the environment names one",
     )
 
 

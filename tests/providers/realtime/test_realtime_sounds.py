@@ -15,7 +15,7 @@ from voicechatengine.events import AudioChunk, ErrorInfo, TextChunk
 from voicechatengine.messages import AudioAppend, Command, ResponseCancel
 from voicechatengine.providers.realtime.client import RealtimeClient
 from voicechatengine.providers.realtime.replies import Item, Reply
-from voicechatengine.providers.realtime.sounds import is_sound, series
+from voicechatengine.providers.realtime.sounds import is_sound, series_of
 from voicechatengine.session.dialect import Restore
 
 TYPE = "response.output_audio.delta"
@@ -142,7 +142,7 @@ def test_each_delta_of_an_item_gives_its_sound_however_it_is_spelled(order: str,
 def test_of_a_first_delta_it_is_known_where_the_sound_of_the_next_is(order: str):
     frame = delta(order, "AAAA", odd={"deep": ["er"]}).encode()
     assert is_sound(frame)
-    found = series(frame, Reply("r1"), Item(), "i1")
+    found = series_of(frame, Reply("r1"), Item(), "i1")
     assert found is not None
     assert frame[found.begin : found.end] == b"AAAA"
     assert frame == found.before + b"event_123" + found.between + b"AAAA" + found.behind
@@ -151,14 +151,14 @@ def test_of_a_first_delta_it_is_known_where_the_sound_of_the_next_is(order: str)
 
 @pytest.mark.parametrize("order", ["no id", "id last", "not a delta first"])
 def test_where_the_event_id_is_not_at_the_beginning_nothing_is_known(order: str):
-    assert series(delta(order).encode(), Reply("r1"), Item(), "i1") is None
+    assert series_of(delta(order).encode(), Reply("r1"), Item(), "i1") is None
 
 
 @pytest.mark.parametrize("odd", [{"delta": "AAAA"}, [{"type": TYPE, "delta": "AAAA"}], {"a": {"delta": ""}}])
 def test_the_delta_of_something_else_in_the_message_is_not_taken_for_the_sound(odd: Any):
     frame = delta("more between", odd=odd).encode()
-    assert series(frame, Reply("r1"), Item(), "i1") is None
-    assert series(frame[:-1], Reply("r1"), Item(), "i1") is None
+    assert series_of(frame, Reply("r1"), Item(), "i1") is None
+    assert series_of(frame[:-1], Reply("r1"), Item(), "i1") is None
 
 
 @pytest.mark.parametrize("order", ["openai", "azure"])

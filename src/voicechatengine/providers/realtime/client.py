@@ -23,7 +23,7 @@ from voicechatengine.provider import Timeouts
 from voicechatengine.providers.realtime import decode, encode, objects, opening, receiving, sending, wire
 from voicechatengine.providers.realtime.differences import OPENAI, Differences
 from voicechatengine.providers.realtime.replies import Item
-from voicechatengine.providers.realtime.sounds import Series, decode_sound, is_sound, series
+from voicechatengine.providers.realtime.sounds import Series, decode_sound, is_sound, series_of
 from voicechatengine.providers.realtime.state import Output, State
 from voicechatengine.session.dialect import Close, Ids, Restore
 
@@ -101,7 +101,7 @@ class RealtimeClient:
         if item is self._last:
             self._series = None  # its deltas differ in more
         else:
-            self._last, self._series = item, series(frame, reply, item, head.item_id)
+            self._last, self._series = item, series_of(frame, reply, item, head.item_id)
         return replies.audio(reply, item, head.item_id, audio)
 
     def _whole(self, frame: bytes | str, now: float) -> Sequence[Output]:
