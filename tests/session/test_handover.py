@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from typing import Any
 
-from test_runtime import SECOND, in_grammar, until
+from test_runtime import SECOND, in_grammar, opened, until
 from toy import FarEnd, toy
 
 from voicechatengine import AudioFormat, ConnectionError, Timeouts
@@ -30,17 +29,9 @@ async def settle() -> None:
     await asyncio.sleep(0.001)
 
 
-async def connected(far: FarEnd, **config: Any) -> tuple[Any, Any]:
-    provider = toy(far, **config)
-    events = provider.events()
-    await provider.connect()
-    await until(events, "session_created")
-    return provider, events
-
-
 async def test_at_a_pause_a_second_connection_takes_over_before_the_first_is_closed():
     far = FarEnd()
-    provider, events = await connected(far)
+    provider, events = await opened(far)
     await provider.send_text("one")
     await provider.send_audio(SECOND)
     await far.calls[0].say("expiring", seconds_left=60)
@@ -61,7 +52,7 @@ async def test_at_a_pause_a_second_connection_takes_over_before_the_first_is_clo
 
 async def test_an_open_reply_is_finished_on_the_old_session():
     far = FarEnd()
-    provider, events = await connected(far)
+    provider, events = await opened(far)
     await provider.create_response()
     await far.calls[0].say("started", response_id="r1")
     await far.calls[0].say("expiring", seconds_left=60)
@@ -77,7 +68,7 @@ async def test_an_open_reply_is_finished_on_the_old_session():
 
 async def test_speech_is_waited_for_until_the_end_is_near_and_then_said_again_whole():
     far = FarEnd()
-    provider, events = await connected(far)
+    provider, events = await opened(far)
     await provider.send_audio(SECOND)
     await far.calls[0].say("speech_started", position_ms=500, item_id="u1")
     await far.calls[0].say("expiring", seconds_left=60)
@@ -92,7 +83,7 @@ async def test_speech_is_waited_for_until_the_end_is_near_and_then_said_again_wh
 
 async def test_words_that_are_still_to_come_are_waited_for():
     far = FarEnd()
-    provider, events = await connected(far)
+    provider, events = await opened(far)
     await far.calls[0].say("added", item_id="u1", role="user", kind="speech")
     await far.calls[0].say("expiring", seconds_left=60)
     await until(events, "session_expiring")
@@ -107,7 +98,7 @@ async def test_words_that_are_still_to_come_are_waited_for():
 
 async def test_what_is_said_while_the_next_session_is_opened_makes_it_wait_for_the_next_pause():
     far = FarEnd()
-    provider, events = await connected(far)
+    provider, events = await opened(far)
     far.greet = False
     await far.calls[0].say("expiring", seconds_left=60)
     second = await far.call(2)
@@ -127,7 +118,7 @@ async def test_what_is_said_while_the_next_session_is_opened_makes_it_wait_for_t
 
 async def test_options_that_change_while_the_next_session_is_opened_are_not_lost():
     far = FarEnd()
-    provider, events = await connected(far)
+    provider, events = await opened(far)
     far.greet = False
     await far.calls[0].say("expiring", seconds_left=60)
     second = await far.call(2)
@@ -142,7 +133,7 @@ async def test_options_that_change_while_the_next_session_is_opened_are_not_lost
 
 async def test_a_next_session_that_cannot_be_opened_is_tried_again_and_the_old_one_serves_on():
     far = FarEnd()
-    provider, events = await connected(far)
+    provider, events = await opened(far)
     far.refuse = [ConnectionError("full")] * 2
     await far.calls[0].say("expiring", seconds_left=60)
     begun = asyncio.get_running_loop().time()
@@ -153,7 +144,7 @@ async def test_a_next_session_that_cannot_be_opened_is_tried_again_and_the_old_o
 
 async def test_a_cut_while_the_next_session_is_opened_is_an_outage_like_any_other():
     far = FarEnd()
-    provider, events = await connected(far)
+    provider, events = await opened(far)
     far.greet = False
     await far.calls[0].say("expiring", seconds_left=60)
     await far.call(2)
@@ -193,7 +184,7 @@ async def test_a_cut_of_the_new_session_is_seen_while_the_old_one_still_says_goo
 
 async def test_disconnecting_while_the_next_session_is_opened_leaves_neither():
     far = FarEnd()
-    provider, _ = await connected(far)
+    provider, _ = await opened(far)
     far.greet = False
     await far.calls[0].say("expiring", seconds_left=60)
     second = await far.call(2)
@@ -204,7 +195,7 @@ async def test_disconnecting_while_the_next_session_is_opened_leaves_neither():
 
 async def test_a_configured_age_hands_over_again_and_again():
     far = FarEnd()
-    provider, events = await connected(far, timeouts=Timeouts(session_age=600))
+    provider, events = await opened(far, timeouts=Timeouts(session_age=600))
     for number in range(2, 6):
         await until(events, "reconnected")
         assert asyncio.get_running_loop().time() - 600 * (number - 1) < 1
@@ -214,7 +205,7 @@ async def test_a_configured_age_hands_over_again_and_again():
 
 async def test_an_item_of_an_earlier_session_is_cut_to_what_was_heard_by_telling_it_anew():
     far = FarEnd()
-    provider, events = await connected(far)
+    provider, events = await opened(far)
     await provider.send_text("one")
     call = far.calls[0]
     await call.say("started", response_id="r1")

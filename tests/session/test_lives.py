@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from test_runtime import SECOND, until
+from test_runtime import SECOND, opened, until
 from toy import FORMAT, TOY, FarEnd, ToyDialect, toy
 
 from voicechatengine import (
@@ -40,14 +40,6 @@ def states(events: list[Any]) -> list[str]:
 def provider_of(vendor: Vendor[ProviderConfig], far: Any, **config: Any) -> Runtime[ProviderConfig]:
     loop = asyncio.get_running_loop()
     return Runtime(ProviderConfig(**config), vendor, connector=far, clock=loop.time, rng=random.Random(1))
-
-
-async def opened(far: FarEnd, **config: Any) -> tuple[Any, Any]:
-    provider = toy(far, **config)
-    events = provider.events()
-    await provider.connect()
-    await until(events, "session_created")
-    return provider, events
 
 
 # ------------------------------------------------------------------ one life after the other

@@ -38,6 +38,15 @@ async def until(events: Any, kind: str) -> list[ProviderEvent]:
     raise AssertionError(f"no {kind} came, only {[event.type for event in seen]}")
 
 
+async def opened(far: FarEnd, **config: Any) -> tuple[Any, Any]:
+    """A provider with a session, and the events after that began."""
+    provider = toy(far, **config)
+    events = provider.events()
+    await provider.connect()
+    await until(events, "session_created")
+    return provider, events
+
+
 async def rest(events: Any) -> list[str]:
     return [event.type async for event in events]
 
