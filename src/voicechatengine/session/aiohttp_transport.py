@@ -27,6 +27,11 @@ MAX_MESSAGE: Final = (
 )  # bytes: an item that is retrieved or echoed with its audio or picture is large
 
 
+# asyncio makes room for 256 KiB with each reading of a socket. glibc maps so large a block anew, and unmaps it, each time: three
+# system calls and a page fault, a fifth of what a session costs. It keeps such blocks once a larger one was freed: mallopt(3),
+# M_MMAP_THRESHOLD. Elsewhere this does nothing.
+bytes(2**20)
+
 _TEXT: Final = WSMsgType.TEXT
 _BINARY: Final = WSMsgType.BINARY
 
