@@ -78,10 +78,11 @@ class _Words(msgspec.Struct, gc=False):
 class _Sound:
     """Of an item that may not have been heard to its end: how long it is, and when its words begin."""
 
-    __slots__ = ("ms", "starts")
+    __slots__ = ("ms", "size", "starts")
 
     def __init__(self, *, timed: bool) -> None:
-        self.ms = 0.0  # that came; once it is cut, what was heard
+        self.size = 0  # bytes that came, in the format of the replies
+        self.ms = 0.0  # that came beside, in another format; once it is cut, what was heard
         # Places in the spoken words, and their times; None: not all are known.
         self.starts: list[tuple[int, float]] | None = [] if timed else None
 
@@ -120,7 +121,6 @@ class Conversation:
 
     def __init__(self, output: AudioFormat | None = None) -> None:
         self._output = output or AudioFormat()
-        self._rate = self._output.sample_rate * self._output.block_bytes  # bytes of a second
         # In order. Messages by their ids, calls by those of their calls; what came whole is kept as it came.
         self._entries: dict[str, _Words | Item] = {}
         self._sounds: dict[str, _Sound] = {}  # of the latest items
@@ -160,7 +160,7 @@ class Conversation:
     def generated_ms(self, item_id: str) -> float:
         """Milliseconds of audio that came for one of the latest items; if it was truncated, those that were heard."""
         sound = self._sounds.get(item_id)
-        return sound.ms if sound is not None else 0.0
+        return self._ms(sound) if sound is not None else 0.0
 
     def _speech(self) -> Iterator[tuple[str, _Words]]:
         for key, entry in self._entries.items():
@@ -184,7 +184,13 @@ class Conversation:
                 return
             sound = self._sound_of(data.item_id or data.response_id or "", entry)
         size, form = len(data.audio), data.format
-        sound.ms += size * 1000 / self._rate if form is None else form.duration_ms(size)
+        if form is None:
+            sound.size += size
+        else:
+            sound.ms += form.duration_ms(size)
+
+    def _ms(self, sound: _Sound) -> float:
+        return sound.ms + self._output.duration_ms(sound.size)
 
     def _text(self, data: TextChunk) -> None:
         entry = self._of_response(data.item_id, data.response_id)
@@ -298,14 +304,14 @@ class Conversation:
         heard, sound = data.heard_ms, self._sounds.get(data.item_id)
         if heard <= 0:
             entry.spoken = entry.written = ""
-        elif sound is not None and heard < sound.ms:
+        elif sound is not None and heard < (generated := self._ms(sound)):
             if sound.starts:
-                entry.spoken, estimated = timed_words(entry.spoken, sound.starts, heard, sound.ms)
+                entry.spoken, estimated = timed_words(entry.spoken, sound.starts, heard, generated)
             else:
-                entry.spoken, estimated = heard_words(entry.spoken, heard, sound.ms), True
+                entry.spoken, estimated = heard_words(entry.spoken, heard, generated), True
             if estimated:
                 entry.marks |= _Mark.ESTIMATED
-            sound.ms = heard  # so that who says it twice cuts once
+            sound.size, sound.ms = 0, heard  # so that who says it twice cuts once
         entry.marks |= _Mark.CUT | _Mark.INTERRUPTED
 
     def _delete(self, data: ItemDelete) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.events import AudioChunk, ErrorInfo, ProviderEvent, TextChunk
 from voicechatengine.provider import Limits
-from voicechatengine.session.hub import Hub
+from voicechatengine.session.hub import CONTROL_WEIGHT, Hub
 from voicechatengine.testing import run_virtual
 
 CHUNK_MS = 20
@@ -148,6 +148,32 @@ async def test_a_cancelled_reader_can_read_on_and_has_lost_nothing():
             await anext(subscription)
     say(a_hub, "a")
     assert texts(await take(subscription, 1)) == ["a"]
+
+
+async def test_a_reader_that_is_cancelled_while_an_event_is_on_its_way_to_it_leaves_it_to_be_read():
+    a_hub = hub()
+    subscription = a_hub.subscribe()
+    reader = asyncio.create_task(anext(subscription))
+    await asyncio.sleep(1)
+    say(a_hub, "a", "b")
+    reader.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await reader
+    say(a_hub, "c")
+    assert texts(await take(subscription, 3)) == ["a", "b", "c"]
+
+
+async def test_what_a_cancelled_reader_leaves_counts_for_the_limits():
+    a_hub = hub(received_bytes=2 * CONTROL_WEIGHT)
+    subscription = a_hub.subscribe()
+    reader = asyncio.create_task(anext(subscription))
+    await asyncio.sleep(1)
+    say(a_hub, "a", "b", "c")
+    reader.cancel()
+    await asyncio.wait([reader])
+    assert texts(await take(subscription, 1)) == ["a"]
+    say(a_hub, "d")
+    assert [event.data.code for event in await rest(subscription)] == ["overflow"]
 
 
 async def test_a_closed_subscription_gives_nothing_more_and_holds_nothing():

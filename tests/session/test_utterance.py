@@ -55,6 +55,14 @@ def test_speech_is_kept_from_where_it_began():
     assert utterance.item_id == "u"
 
 
+def test_speech_that_began_nobody_knows_when_is_kept_from_the_tail_on():
+    utterance = Utterance(FORMAT, manual=False)
+    speak(utterance, 0, int(TAIL_MS) + 100)
+    utterance.received(SpeechStarted(None, "u"))
+    speak(utterance, int(TAIL_MS) + 100, 9_000)
+    assert span(utterance.audio()) == (100, 8_999)
+
+
 def test_committed_speech_is_gone_and_what_follows_it_stays():
     utterance = Utterance(FORMAT, manual=False)
     speak(utterance, 0, 3_000)

@@ -32,24 +32,32 @@ class _Inbox:
     """What one reader has not read yet, bounded. The hub holds it; the reader holds its `Subscription`."""
 
     def __init__(self, hub: Hub) -> None:
-        self.waiter: asyncio.Future[None] | None = None
+        self.waiter: asyncio.Future[ProviderEvent | None] | None = None  # of a reader that has read all
         self.ended: bool = False
         self._hub = hub
         self._most_bytes, self._most_events = hub.limits.received_bytes, hub.limits.received_events
         self.queue: deque[ProviderEvent] = deque()
-        self.size: int = 0  # what `_weight` makes of the queue
+        self._size = 0  # bytes that the queue's events count for
         self._dropped = (0, 0)  # events and bytes since the reader was last told
         self.loss: str = ""
 
-    def put(self, event: ProviderEvent, weight: int) -> None:
-        """Adds an event of that many bytes, and wakes the reader."""
+    def put(self, event: ProviderEvent) -> None:
+        """An event for a reader that does not wait for one."""
         self.queue.append(event)
-        self.size = size = self.size + weight
-        if size > self._most_bytes or len(self.queue) > self._most_events:
+        self._size += _weight(event)
+        if self._size > self._most_bytes or len(self.queue) > self._most_events:
             self._shed()
-        waiter = self.waiter
-        if waiter is not None and not waiter.done():
-            waiter.set_result(None)
+
+    def take(self) -> ProviderEvent:
+        """The oldest event."""
+        event = self.queue.popleft()
+        self._size -= _weight(event)
+        return event
+
+    def put_back(self, event: ProviderEvent) -> None:
+        """A reader got it, and was cancelled."""
+        self.queue.appendleft(event)
+        self._size += _weight(event)
 
     def end(self) -> None:
         """No more events will come; those that are here stay readable."""
@@ -59,7 +67,7 @@ class _Inbox:
     def take_over(self, other: _Inbox) -> None:
         """Begins with what the other one's reader left."""
         self.queue, other.queue = other.queue, deque()
-        self.size, self._dropped, self.loss = other.size, other._dropped, other.loss
+        self._size, self._dropped, self.loss = other._size, other._dropped, other.loss
 
     def forget(self) -> None:
         """Nobody will read what is here."""
@@ -78,20 +86,20 @@ class _Inbox:
         kept: deque[ProviderEvent] = deque()
         left = len(self.queue)
         for event in self.queue:
-            if event.type == "audio_chunk" and (self.size > most_bytes or left > most_events):
+            if event.type == "audio_chunk" and (self._size > most_bytes or left > most_events):
                 left -= 1
                 self._drop(1, _weight(event), "the oldest audio was dropped")
             else:
                 kept.append(event)
         self.queue = kept
-        if self.size > most_bytes or left > most_events:
+        if self._size > most_bytes or left > most_events:
             self.ended = self._hub.forget(self)
             end = ", and this subscription ends" if self.ended else ""
-            self._drop(left, self.size, f"everything unread was dropped{end}")
+            self._drop(left, self._size, f"everything unread was dropped{end}")
             self.queue = deque()
 
     def _drop(self, events: int, size: int, loss: str) -> None:
-        self.size -= size
+        self._size -= size
         self._dropped = (self._dropped[0] + events, self._dropped[1] + size)
         self.loss = loss
 
@@ -121,19 +129,23 @@ class Subscription:
             if inbox.loss:
                 return inbox.tell()
             if inbox.queue:
-                event = inbox.queue.popleft()
-                data = event.data  # `_weight`, without the call
-                inbox.size -= len(data.audio) if type(data) is AudioChunk else CONTROL_WEIGHT
-                return event
+                return inbox.take()
             if inbox.ended:
                 raise StopAsyncIteration
             if inbox.waiter is not None:
                 raise RuntimeError("two tasks read one subscription: call events() once for each reader")
-            inbox.waiter = asyncio.Future(loop=self._hub.loop)
+            waiter: asyncio.Future[ProviderEvent | None] = asyncio.Future(loop=self._hub.loop)
+            inbox.waiter = waiter
             try:
-                await inbox.waiter
+                event = await waiter
+            except BaseException:
+                if waiter.done() and not waiter.cancelled() and (event := waiter.result()) is not None:
+                    inbox.put_back(event)
+                raise
             finally:
                 inbox.waiter = None
+            if event is not None:
+                return event
 
     async def aclose(self) -> None:
         """Ends the subscription. Events not read yet are kept for the next one, if no other is open."""
@@ -176,25 +188,17 @@ class Hub:
 
     def emit(self, data: Event, now: float | None = None) -> None:
         """Publishes a payload; `now` where the caller knows the time already."""
-        if now is None:
-            now = self._clock()
-        if type(data) is AudioChunk:  # fifty times a second: no call that can be spared
-            event = ProviderEvent("audio_chunk", data, now, self.name, self.session_id)
-            weight = len(data.audio)
-            for inbox in self._inboxes:
-                inbox.put(event, weight)
-            if self._handlers:
-                self._call_handlers(event, weight)
-            return
+        now = self._clock() if now is None else now
         self.publish(event_of(data, timestamp=now, provider=self.name, session_id=self.session_id))
 
     def publish(self, event: ProviderEvent) -> None:
         """Publishes an event as it is."""
-        weight = _weight(event)
-        for inbox in self._inboxes:
-            inbox.put(event, weight)
-        if self._handlers:
-            self._call_handlers(event, weight)
+        for inbox in self._takers(event.type) if self._handlers else self._inboxes:
+            waiter = inbox.waiter
+            if waiter is not None and not waiter.done():
+                waiter.set_result(event)
+            else:
+                inbox.put(event)
 
     # -- subscriptions
 
@@ -260,18 +264,18 @@ class Hub:
         """Calls `handler` for each later event of the type, ``"*"`` for all."""
         self._handlers.setdefault(event_type, []).append(handler)
 
-    def _call_handlers(self, event: ProviderEvent, weight: int) -> None:
-        if "*" not in self._handlers and event.type not in self._handlers:
-            return
+    def _takers(self, event_type: str) -> tuple[_Inbox, ...]:
+        """Who gets an event of that type: every subscription, and who calls the handlers if there is one for it."""
+        if "*" not in self._handlers and event_type not in self._handlers:
+            return self._inboxes
         if self._to_call is None:
             if self._closed:
-                return  # handlers hear what a session says, and the session is over
-            inbox = _Inbox(self)
+                return self._inboxes  # handlers hear what a session says, and the session is over
+            self._to_call = _Inbox(self)
             self._dispatcher = asyncio.get_running_loop().create_task(
-                self._dispatch(Subscription(self, inbox)), name=f"{self.name} event handlers"
+                self._dispatch(Subscription(self, self._to_call)), name=f"{self.name} event handlers"
             )
-            self._to_call = inbox
-        self._to_call.put(event, weight)
+        return (*self._inboxes, self._to_call)
 
     async def _dispatch(self, events: Subscription) -> None:
         async for event in events:

@@ -313,7 +313,8 @@ class Runtime(Generic[C]):
         """One event of a connection."""
         if type(data) is AudioChunk and connection is self._connections.current:  # fifty times a second
             self._account.conversation.sound(data)
-            self._hub.emit(data, now)
+            hub = self._hub
+            hub.publish(ProviderEvent("audio_chunk", data, now, hub.name, hub.session_id))
             return
         data = connection.noted(data)
         if connection is not self._connections.current:

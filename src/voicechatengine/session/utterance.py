@@ -33,6 +33,7 @@ class Utterance:
         self._boundaries: deque[int] = deque()  # where the turns end that are being committed
         self._tail = self._limit = form.size_of(TAIL_MS)
         self._longest = form.size_of(LONGEST_MS)
+        self._shorten_at = 0  # once `_end` is beyond
         self.trimmed_ms: float = 0.0
 
     @property
@@ -47,24 +48,22 @@ class Utterance:
 
     def audio(self) -> bytes:
         """The audio to say again; empty where all was committed."""
+        self._shorten()
         return b"".join(self._chunks)
 
     def turns(self) -> tuple[int, ...]:
         """Where in `audio` the turns end that the application ended and the vendor has not confirmed, in bytes."""
         if not self.manual:
             return ()
+        self._shorten()
         return tuple(end - self._start for end in self._boundaries if end > self._start)
 
     def append(self, audio: bytes) -> None:
         """Audio was sent."""
         self._chunks.append(audio)
         self._end += len(audio)
-        limit = self._longest if self.manual or self._speaking else self._limit
-        if self._end - self._start > limit:
-            start = self._start
-            self._forget(self._end - limit)
-            if limit == self._longest:
-                self.trimmed_ms += self._format.duration_ms(self._start - start)
+        if self._end > self._shorten_at:
+            self._shorten()
 
     def sent(self, command: Command) -> None:
         """A command was sent."""
@@ -73,7 +72,7 @@ class Utterance:
         elif isinstance(command, AudioClear):
             self._forget(self._end)
             self._boundaries.clear()
-            self._speaking, self.item_id = False, None
+            self._speaking, self.item_id, self._shorten_at = False, None, 0
         elif isinstance(command, (AudioCommit, ActivityEnd)) and self._end not in self._boundaries:
             self._boundaries.append(self._end)
 
@@ -86,18 +85,29 @@ class Utterance:
     def received(self, event: Event) -> None:
         """An event came."""
         if isinstance(event, SpeechStarted):
+            self._shorten()  # from now on more is kept
             self._speaking = True
             self._limit = self._tail
             self.item_id = event.item_id
             if event.position_ms is not None:
                 self._forget(self._format.size_of(event.position_ms))
         elif isinstance(event, SpeechStopped):
-            self._speaking = False
+            self._speaking, self._shorten_at = False, 0
             if event.position_ms is not None:
                 self._boundaries = deque([min(self._format.size_of(event.position_ms), self._end)])
         elif isinstance(event, ItemAdded) and event.kind == "speech":
             self._forget(self._boundaries.popleft() if self._boundaries else self._end)
             self.item_id = None
+
+    def _shorten(self) -> None:
+        """Keeps no more than is to be kept now; comes again when a quarter more is there."""
+        limit = self._longest if self.manual or self._speaking else self._limit
+        if self._end - self._start > limit:
+            start = self._start
+            self._forget(self._end - limit)
+            if limit == self._longest:
+                self.trimmed_ms += self._format.duration_ms(self._start - start)
+        self._shorten_at = self._start + limit * 5 // 4
 
     def _forget(self, until: int) -> None:
         while self._chunks and self._start < until:

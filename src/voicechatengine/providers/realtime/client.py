@@ -52,6 +52,7 @@ class RealtimeClient:
     ) -> None:
         encode.opening(restore.options, differences)  # what the service does not have is told now
         self._state = State(restore, ids, patience, differences)
+        self._replies = self._state.replies
         self._due: float | None = None
         self._last: Item | None = None  # the item with the last audio, and how its deltas look
         self._series: Series | None = None
@@ -74,14 +75,19 @@ class RealtimeClient:
         """See `Dialect.receive`."""
         if isinstance(frame, bytes):
             series = self._series
-            if series is not None and frame.startswith(series.before) and not series.reply.cut:
-                base64 = frame[series.begin : series.end]
-                if base64 and frame.startswith(series.between, series.at) and frame.endswith(series.behind):
-                    try:
-                        audio = b64decode(base64, None, True)
-                    except ValueError:
-                        return self._whole(frame, now)  # it tells what is wrong
-                    return self._state.replies.audio(series.reply, series.item, series.item_id, audio)
+            if (
+                series is not None
+                and frame[series.head] == series.before
+                and frame[series.middle] == series.between
+                and frame[series.tail] == series.behind
+                and not series.reply.cut
+            ):
+                try:
+                    audio = b64decode(frame[series.sound], None, True)
+                except ValueError:
+                    return self._whole(frame, now)  # it tells what is wrong
+                if audio:
+                    return self._replies.audio(series.reply, series.item, series.item_id, audio)
             if is_sound(frame):
                 return self._sound(frame, now)
         return self._whole(frame, now)
@@ -93,7 +99,7 @@ class RealtimeClient:
             audio = b64decode(head.delta, None, True)
         except ValueError:
             return self._whole(frame, now)
-        replies = self._state.replies
+        replies = self._replies
         reply = replies.open.get(head.response_id)
         if reply is None or reply.cut:
             return receiving.sound(self._state, head.response_id, head.item_id, audio, now)

@@ -6,9 +6,8 @@ its id. It knows no message and sends nothing.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Final, Literal
-
-import msgspec
 
 from voicechatengine.audio.format import AudioFormat
 from voicechatengine.events import (
@@ -32,7 +31,8 @@ Status = Literal["completed", "interrupted", "failed", "incomplete"]
 OPEN: Final = 32  # responses at once
 
 
-class Item(msgspec.Struct):
+@dataclass(slots=True)
+class Item:
     """What is known of an item: `size` bytes of its audio came, `carry` is a part of a sample that waits for its rest."""
 
     announced: bool = False
@@ -44,7 +44,8 @@ class Item(msgspec.Struct):
     final: bool = False
 
 
-class Reply(msgspec.Struct):
+@dataclass(slots=True)
+class Reply:
     """A response that runs. `cut`: it was told as interrupted; its end must come until `due` then."""
 
     id: str
@@ -53,9 +54,9 @@ class Reply(msgspec.Struct):
     due: float | None = None
     calls: int = 0
     item_id: str = ""  # the last item with audio
-    texts: set[tuple[str, int, bool]] = msgspec.field(default_factory=set[tuple[str, int, bool]])
-    functions: dict[str, tuple[str, str]] = msgspec.field(default_factory=dict[str, tuple[str, str]])
-    nameless: list[str] = msgspec.field(default_factory=list[str])
+    texts: set[tuple[str, int, bool]] = field(default_factory=set[tuple[str, int, bool]])
+    functions: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
+    nameless: list[str] = field(default_factory=list[str])
 
 
 class Replies:

@@ -57,10 +57,15 @@ def append(state: State, audio: bytes) -> Sequence[Output]:
     if not size:
         return ()
     state.buffered += size
+    if size > encode.APPEND_BYTES:
+        return _appended(audio)
+    return (Frame(encode.append(audio)),)
+
+
+def _appended(audio: bytes) -> Sequence[Output]:
+    """More audio than fits into one message."""
     most = encode.APPEND_BYTES
-    if size <= most:
-        return (Frame(encode.append(audio)),)
-    return [Frame(encode.append(audio[at : at + most])) for at in range(0, size, most)]
+    return [Frame(encode.append(audio[at : at + most])) for at in range(0, len(audio), most)]
 
 
 def create_session(state: State, _command: SessionCreate, _now: float, _out: list[Output]) -> None:

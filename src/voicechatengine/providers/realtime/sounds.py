@@ -50,11 +50,12 @@ def is_sound(frame: bytes) -> bool:
 
 
 class Series(msgspec.Struct, frozen=True):
-    """How the audio deltas of one item look. They differ in the event id and the sound: `before` stands before the id, `between`
-    at `at`, and `behind` behind the sound, which goes from `begin` to `end`.
+    """How the audio deltas of one item look. They differ in the event id, at which nobody looks, and in the sound, which is at `sound`.
+    Else each has `before` at `head`, `between` at `middle` and `behind` at `tail`; where a frame is so short that these overlap, it
+    has no sound.
 
-    A JSON reader looks at each character, a comparison at few: see the row `codec` of the benchmarks. The event id, which nobody uses, is
-    not looked at.
+    A JSON reader looks at each character, a comparison at few: see the row `codec` of the benchmarks. A slice and `==` take two
+    thirds of the time that `startswith` and `endswith` take.
     """
 
     reply: Reply
@@ -63,21 +64,35 @@ class Series(msgspec.Struct, frozen=True):
     before: bytes
     between: bytes
     behind: bytes
-    at: int
-    begin: int
-    end: int
+    head: slice
+    middle: slice
+    sound: slice
+    tail: slice
 
 
 def series_of(frame: bytes, reply: Reply, item: Item, item_id: str) -> Series | None:
     """The series that an audio delta of an item begins; None where its event id or its sound is in no place that we know."""
-    head = _HEAD.match(frame)
-    if head is None:
+    found = _HEAD.match(frame)
+    if found is None:
         return None
-    before, behind = frame[: head.end()], frame[frame.index(b'"', head.end()) :]
+    begin = found.end()
+    before, behind = frame[:begin], frame[frame.index(b'"', begin) :]
     try:
         sound = decode_sound(before + _NO_SOUND + behind)
     except msgspec.DecodeError:
         return None
     if sound.delta.encode() != _NO_SOUND:  # it was the delta of something else in the message
         return None
-    return Series(reply, item, item_id, head[1], head[2], behind, head.start(2), head.end(), -len(behind))
+    end = -len(behind)
+    return Series(
+        reply,
+        item,
+        item_id,
+        found[1],
+        found[2],
+        behind,
+        head=slice(0, found.end(1)),
+        middle=slice(found.start(2), begin),
+        sound=slice(begin, end),
+        tail=slice(end, None),
+    )
