@@ -119,11 +119,15 @@ def timed_words(
 class Conversation:
     """The conversation so far. `output` is the format of audio chunks that name none."""
 
+    __slots__ = ("_beside", "_calls", "_entries", "_output", "_sound", "_sounding", "_sounds")
+
     def __init__(self, output: AudioFormat | None = None) -> None:
         self._output = output or AudioFormat()
         # In order. Messages by their ids, calls by those of their calls; what came whole is kept as it came.
         self._entries: dict[str, _Words | Item] = {}
         self._sounds: dict[str, _Sound] = {}  # of the latest items
+        self._sounding: str | None = None  # the one whose audio came last, and its sound
+        self._sound = _Sound(timed=False)
         self._beside: set[str] = set()  # responses out of band: no part of the conversation
         self._calls: dict[str, str] = {}  # calls without a result: call id -> name
 
@@ -177,13 +181,13 @@ class Conversation:
 
     def sound(self, data: AudioChunk) -> None:
         """`apply` for what comes fifty times a second: more audio of an item."""
-        sound = self._sounds.get(data.item_id or data.response_id or "")
-        if sound is None:
+        key = data.item_id or data.response_id or ""
+        if key is not self._sounding:
             entry = self._of_response(data.item_id, data.response_id)
             if entry is None:
                 return
-            sound = self._sound_of(data.item_id or data.response_id or "", entry)
-        size, form = len(data.audio), data.format
+            self._sounding, self._sound = key, self._sound_of(key, entry)
+        sound, size, form = self._sound, len(data.audio), data.format
         if form is None:
             sound.size += size
         else:
@@ -211,7 +215,7 @@ class Conversation:
         if sound is None:
             sound = self._sounds[key] = _Sound(timed=not entry.spoken)
             if len(self._sounds) > SOUNDING:
-                del self._sounds[next(iter(self._sounds))]
+                self._forget_sound(next(iter(self._sounds)))
         return sound
 
     def _of_response(self, item_id: str | None, response_id: str | None) -> _Words | None:
@@ -321,7 +325,12 @@ class Conversation:
             whole = ((key, item) for key, item in self._entries.items() if not isinstance(item, _Words))
             key = next((key for key, item in whole if item.id == data.item_id), "")
         self._entries.pop(key, None)
+        self._forget_sound(key)
+
+    def _forget_sound(self, key: str) -> None:
         self._sounds.pop(key, None)
+        if key == self._sounding:
+            self._sounding = None
 
     def _begin(self, data: SessionCreate) -> None:
         for item in data.history:

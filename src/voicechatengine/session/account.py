@@ -33,6 +33,17 @@ class Account:
     for options that the vendor does not have.
     """
 
+    __slots__ = (
+        "_ids",
+        "_unsent_ms",
+        "_vendor",
+        "conversation",
+        "format",
+        "most_audio",
+        "options",
+        "utterance",
+    )
+
     def __init__(self, vendor: Vendor[Any], options: Options, unsent_s: float, ids: Ids) -> None:
         vendor.check(options)
         self._vendor = vendor

@@ -45,6 +45,8 @@ class Connection(Generic[C]):
     opened one.
     """
 
+    __slots__ = ("_around", "_config", "_dialect", "_emit", "_error", "link", "restore", "session")
+
     def __init__(
         self,
         surroundings: Surroundings[C],

@@ -26,6 +26,8 @@ C = TypeVar("C", bound=ProviderConfig)
 class Connections(Generic[C]):
     """See the module. `emit` gets what each connection tells; `next_failed` is called when the next one ends in vain."""
 
+    __slots__ = ("_around", "_emit", "_next_failed", "_succession", "_tasks", "current", "link", "next")
+
     def __init__(
         self,
         surroundings: Surroundings[C],

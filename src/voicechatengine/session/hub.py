@@ -31,6 +31,18 @@ def _weight(event: ProviderEvent) -> int:
 class _Inbox:
     """What one reader has not read yet, bounded. The hub holds it; the reader holds its `Subscription`."""
 
+    __slots__ = (
+        "_dropped",
+        "_hub",
+        "_most_bytes",
+        "_most_events",
+        "_size",
+        "ended",
+        "loss",
+        "queue",
+        "waiter",
+    )
+
     def __init__(self, hub: Hub) -> None:
         self.waiter: asyncio.Future[ProviderEvent | None] | None = None  # of a reader that has read all
         self.ended: bool = False
@@ -116,6 +128,8 @@ class _Inbox:
 class Subscription:
     """One reader's own stream of events; an async iterator. Ends with `aclose`, when dropped, or with the session."""
 
+    __slots__ = ("_hub", "_inbox")
+
     def __init__(self, hub: Hub, inbox: _Inbox) -> None:
         self._hub = hub
         self._inbox = inbox
@@ -162,6 +176,20 @@ class Hub:
 
     `clock` gives the time in Unix seconds, `name` is the provider's. The `session_id` is put on each event.
     """
+
+    __slots__ = (
+        "_clock",
+        "_closed",
+        "_dispatcher",
+        "_handlers",
+        "_inboxes",
+        "_to_call",
+        "_unread",
+        "limits",
+        "loop",
+        "name",
+        "session_id",
+    )
 
     def __init__(
         self, name: str, clock: Callable[[], float] = time.time, limits: Limits | None = None

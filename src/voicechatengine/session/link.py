@@ -21,6 +21,21 @@ Out = TypeVar("Out")
 class Link(Generic[In, Out]):
     """One connection at work. `clock` gives Unix seconds that never step back; `emit` takes what the dialect gives, and when."""
 
+    __slots__ = (
+        "_clock",
+        "_close",
+        "_dialect",
+        "_due",
+        "_emit",
+        "_frames",
+        "_over",
+        "_timer",
+        "_transport",
+        "_wake",
+        "_writing",
+        "_written",
+    )
+
     def __init__(
         self,
         dialect: Dialect[In, Out],

@@ -80,6 +80,28 @@ class Runtime(Generic[C]):
     the source of jitter and ids. A vendor's provider class binds `vendor` and its config, and adds no method.
     """
 
+    __slots__ = (
+        "_account",
+        "_alarm",
+        "_attempts",
+        "_clock",
+        "_config",
+        "_connections",
+        "_fatal",
+        "_hand_over",
+        "_held",
+        "_hub",
+        "_outage",
+        "_ready",
+        "_rng",
+        "_room",
+        "_state",
+        "_stopping",
+        "_supervisor",
+        "_unsent_audio",
+        "_vendor",
+    )
+
     def __init__(
         self,
         config: C,

@@ -22,6 +22,22 @@ LONGEST_MS: Final = 120_000.0  # kept of one utterance at most
 class Utterance:
     """Audio since the last committed turn. `manual`: the application ends turns, so all of it may be speech."""
 
+    __slots__ = (
+        "_boundaries",
+        "_chunks",
+        "_end",
+        "_format",
+        "_limit",
+        "_longest",
+        "_shorten_at",
+        "_speaking",
+        "_start",
+        "_tail",
+        "item_id",
+        "manual",
+        "trimmed_ms",
+    )
+
     def __init__(self, form: AudioFormat, *, manual: bool) -> None:
         self._format = form
         self.manual: bool = manual

@@ -144,9 +144,10 @@ def test_of_a_first_delta_it_is_known_where_the_sound_of_the_next_is(order: str)
     assert is_sound(frame)
     found = series_of(frame, Reply("r1"), Item(), "i1")
     assert found is not None
-    assert frame == found.before + b"event_123" + found.between + b"AAAA" + found.behind
-    parts = [frame[each] for each in (found.head, found.middle, found.sound, found.tail)]
-    assert parts == [found.before, found.between, b"AAAA", found.behind]
+    spelling = found.spelling
+    assert frame == spelling.before + b"event_123" + found.between + b"AAAA" + spelling.behind
+    parts = [frame[each] for each in (spelling.head, spelling.middle, spelling.sound, spelling.tail)]
+    assert parts == [spelling.before, found.between, b"AAAA", spelling.behind]
 
 
 @pytest.mark.parametrize("order", ["no id", "id last", "not a delta first"])

@@ -42,6 +42,8 @@ class RealtimeClient:
     the service does not have.
     """
 
+    __slots__ = ("_due", "_last", "_replies", "_series", "_state")
+
     def __init__(
         self,
         restore: Restore,
@@ -75,19 +77,20 @@ class RealtimeClient:
         """See `Dialect.receive`."""
         if isinstance(frame, bytes):
             series = self._series
-            if (
-                series is not None
-                and frame[series.head] == series.before
-                and frame[series.middle] == series.between
-                and frame[series.tail] == series.behind
-                and not series.reply.cut
-            ):
-                try:
-                    audio = b64decode(frame[series.sound], None, True)
-                except ValueError:
-                    return self._whole(frame, now)  # it tells what is wrong
-                if audio:
-                    return self._replies.audio(series.reply, series.item, series.item_id, audio)
+            if series is not None:
+                spelling = series.spelling
+                if (
+                    frame[spelling.head] == spelling.before
+                    and frame[spelling.middle] == series.between
+                    and frame[spelling.tail] == spelling.behind
+                    and not series.reply.cut
+                ):
+                    try:
+                        audio = b64decode(frame[spelling.sound], None, True)
+                    except ValueError:
+                        return self._whole(frame, now)  # it tells what is wrong
+                    if audio:
+                        return self._replies.audio(series.reply, series.item, series.item_id, audio)
             if is_sound(frame):
                 return self._sound(frame, now)
         return self._whole(frame, now)

@@ -62,6 +62,8 @@ class Reply:
 class Replies:
     """The responses, items and calls of one connection, which begins with `restored` items. `set_format` comes first."""
 
+    __slots__ = ("_block", "_ended", "_most", "_told", "calls", "items", "open", "output")
+
     output: AudioFormat
 
     def __init__(self, restored: int = 0) -> None:

@@ -23,6 +23,26 @@ Output: TypeAlias = Event | Outgoing
 class State:
     """The state of one connection. `sent` maps the event ids of messages to the message types of their commands."""
 
+    __slots__ = (
+        "aliases",
+        "block",
+        "buffered",
+        "commits",
+        "conversation_id",
+        "differences",
+        "expires_at",
+        "expiry_told",
+        "ids",
+        "input",
+        "options",
+        "replies",
+        "requests",
+        "restore",
+        "resuming",
+        "sent",
+        "session_id",
+    )
+
     def __init__(self, restore: Restore, ids: Ids, patience: float, differences: Differences) -> None:
         self.restore = restore
         self.differences: Differences = differences
