@@ -75,7 +75,7 @@ class Replayed:
         self._lines = read(path)
         self._opening: Call | None = None  # the connect and the disconnect of the session that is played
         self._closing: Call | None = None
-        self._upcoming: Call | None = None  # the next session's connect, where the playback has come to it
+        self._upcoming: tuple[Session, Call] | None = None  # the next session and its connect, once that is read
         self._hub = Hub(self._session.provider)
         self._player: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[bool] | None = None
@@ -239,6 +239,7 @@ class Replayed:
         cause: ProviderError = ConnectionError("the replay was ended", fault="application")
         try:
             await self._play_session(ready)
+            self._upcoming = self._upcoming or self._next_connect()  # at the recording's end the file is closed
             cause = ConnectionError("the recording ends before the session was open", cure="make a new one")
         except ProviderError as error:
             cause = error
@@ -255,7 +256,12 @@ class Replayed:
             self._news.set()
 
     async def _play_session(self, ready: asyncio.Future[bool]) -> None:
-        opening = self._upcoming or self._next_connect()
+        coming = self._upcoming or self._next_connect()
+        if coming is None:
+            raise ConnectionError(
+                "the recording holds no further session", cure="make a new Replayed", fault="application"
+            )
+        self._session, opening = coming
         self._upcoming = self._closing = None
         self._opening, self._ready = opening, ready
         self._base = (opening.at, asyncio.get_running_loop().time())
@@ -304,7 +310,7 @@ class Replayed:
 
     async def _call(self, line: Call) -> bool:
         if line.call == "connect":
-            self._upcoming = line
+            self._upcoming = (self._session, line)
             return False
         if line.call == "disconnect":
             self._closing = line
@@ -327,18 +333,17 @@ class Replayed:
     }
     """What a line does to a session that is played; False ends it. Other lines are not about the session."""
 
-    def _next_connect(self) -> Call:
+    def _next_connect(self) -> tuple[Session, Call] | None:
+        session = self._session
         for line in self._lines:
             if isinstance(line, Session):
-                self._session = line
+                session = line
             elif isinstance(line, Call):
                 if line.call == "connect":
-                    return line
+                    return session, line
                 if self._checker is not None:
                     self._checker.passed(line)
-        raise ConnectionError(
-            "the recording holds no further session", cure="make a new Replayed", fault="application"
-        )
+        return None
 
     async def _is_due(self, at: float) -> bool:
         """Waits for the time of this place. False if the application leaves before it, and so never sees what stands here."""
