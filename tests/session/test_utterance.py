@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -61,6 +64,44 @@ def test_speech_that_began_nobody_knows_when_is_kept_from_the_tail_on():
     utterance.received(SpeechStarted(None, "u"))
     speak(utterance, int(TAIL_MS) + 100, 9_000)
     assert span(utterance.audio()) == (100, 8_999)
+
+
+SILENCE_MS, SHORT = 60_000, FORMAT.size_of(2 * TAIL_MS)
+
+
+def held(utterance: Utterance, start: int) -> int:
+    """Bytes that a minute of more audio leaves in memory."""
+    tracemalloc.start()
+    try:
+        speak(utterance, start, start + SILENCE_MS)
+        return tracemalloc.get_traced_memory()[0]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_silent_microphone_fills_no_memory():
+    assert held(Utterance(FORMAT, manual=False), 0) < SHORT
+
+
+@pytest.mark.parametrize("end", [SpeechStopped(None, "u"), AudioClear()])
+def test_once_speech_is_over_silence_fills_no_memory(end: SpeechStopped | AudioClear):
+    utterance = Utterance(FORMAT, manual=False)
+    utterance.received(SpeechStarted(0, "u"))
+    speak(utterance, 0, 1_000)
+    if isinstance(end, AudioClear):
+        utterance.sent(end)
+    else:
+        utterance.received(end)
+    assert held(utterance, 1_000) < SHORT
+
+
+def test_turns_that_are_too_long_ago_are_no_part_of_what_is_said_again():
+    utterance = Utterance(FORMAT, manual=True)
+    speak(utterance, 0, 5_000)
+    utterance.sent(AudioCommit())
+    utterance.sent(AudioAppend(bytes(FORMAT.size_of(LONGEST_MS))))
+    utterance.sent(AudioCommit())
+    assert utterance.turns() == (FORMAT.size_of(LONGEST_MS),)
 
 
 def test_committed_speech_is_gone_and_what_follows_it_stays():
