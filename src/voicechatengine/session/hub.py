@@ -128,7 +128,7 @@ class _Inbox:
 class Subscription:
     """One reader's own stream of events; an async iterator. Ends with `aclose`, when dropped, or with the session."""
 
-    __slots__ = ("_hub", "_inbox")
+    __slots__ = ("__weakref__", "_hub", "_inbox")
 
     def __init__(self, hub: Hub, inbox: _Inbox) -> None:
         self._hub = hub
