@@ -104,6 +104,13 @@ BUDGETS = (
         least=True,
     ),
     Budget(
+        "… each on uvloop",
+        "density",
+        0.85,
+        against(LATE, "provider, uvloop", "raw loop, uvloop"),
+        least=True,
+    ),
+    Budget(
         "sessions on one core, by the best peer",
         "density",
         1.0,
