@@ -113,6 +113,16 @@ async def test_switch_provider(tmp_path):
     assert [item["content"][0]["text"] for item in told] == ["My name is Ada.", one, "And I live in Oslo."]
 
 
+async def test_many_sessions(tmp_path):
+    """Every caller is answered, on uvloop."""
+    async with simulator("openai") as server:
+        [line] = await run("many_sessions.py", server.url, cwd=tmp_path)
+    heard = [frame["item"]["content"][0]["text"] for frame in server.received if "item" in frame]
+    assert sorted(heard) == sorted(f"Hello, this is caller {number}!" for number in range(1, 11))
+    assert line.startswith("10 callers heard ")
+    assert line.endswith(" on uvloop")
+
+
 async def test_custom_provider(tmp_path):
     """A provider of one's own answers through the engine."""
     assert await run("custom_provider.py", cwd=tmp_path) == ["Pieces of eight!"]

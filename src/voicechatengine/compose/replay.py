@@ -75,7 +75,7 @@ class Replayed:
         self._lines = read(path)
         self._opening: Call | None = None  # the connect and the disconnect of the session that is played
         self._closing: Call | None = None
-        self._upcoming: tuple[Session, Call] | None = None  # the next session and its connect, once that is read
+        self._upcoming: tuple[Session, Call] | None = None  # what is played next
         self._hub = Hub(self._session.provider)
         self._player: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[bool] | None = None
@@ -239,7 +239,8 @@ class Replayed:
         cause: ProviderError = ConnectionError("the replay was ended", fault="application")
         try:
             await self._play_session(ready)
-            self._upcoming = self._upcoming or self._next_connect()  # at the recording's end the file is closed
+            # Read on at once: where nothing follows, the file is closed.
+            self._upcoming = self._upcoming or self._next_connect()
             cause = ConnectionError("the recording ends before the session was open", cure="make a new one")
         except ProviderError as error:
             cause = error
