@@ -85,6 +85,7 @@ BUDGETS = (
     Budget(
         "… by `raw msgspec`, which does nothing else", "codec", None, figure(DELTA, "raw msgspec", "ratio")
     ),
+    Budget("… by `least`, which is told where the sound is", "codec", None, figure(DELTA, "least", "ratio")),
     Budget("CPU of a received delta, by the raw loop", "path", 1.6, figure(BURST, "provider", "ratio")),
     Budget("CPU of a sent chunk, by the raw loop", "path", 1.3, figure(SENT, "provider", "ratio")),
     Budget(

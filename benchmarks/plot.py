@@ -50,7 +50,7 @@ def colour(name: str, floor: str | None) -> str:
     """Whose figure it is, at a glance."""
     if floor is None or name.startswith(OURS):
         return OWN
-    return FLOORS if name == floor or name.startswith("raw ") else OTHERS
+    return FLOORS if name == floor or name.startswith("raw ") or name == "least" else OTHERS
 
 
 def plain(title: str, table: Mapping[str, Any]) -> Panel:
@@ -122,7 +122,7 @@ def _bars(axes: Any, panel: Panel, marks: Mapping[str, str]) -> None:
         else:
             words(bar.label, end, place)
         for name, at in bar.marks.items():
-            shade = "black" if name.startswith("raw ") else OTHERS
+            shade = "black" if name.startswith("raw ") or name == "least" else OTHERS
             axes.plot(at, place, marks[name], color=shade, markersize=4, label=name)
             if at > end:
                 words(f"{number(at)} x", at, place)
