@@ -44,24 +44,24 @@ class State:
     )
 
     def __init__(self, restore: Restore, ids: Ids, patience: float, differences: Differences) -> None:
-        self.restore = restore
+        self.restore: Restore = restore
         self.differences: Differences = differences
-        self.ids = ids
+        self.ids: Ids = ids
         self.options: Options = restore.options
         self.requests: Requests = Requests(patience)
         self.replies: Replies = Replies(len(restore.history))
         self.replies.calls.update(dict.fromkeys(restore.pending_calls, True))
         self.sent: dict[str, str] = {}
-        self.session_id = ""
+        self.session_id: str = ""
         self.conversation_id: str | None = None
         self.resuming: list[objects.Item] | None = None  # what the service has kept, while it says so
         self.aliases: dict[str, str] = {}  # of items from before: our id -> the service's new one
         self.expires_at: float | None = None
-        self.expiry_told = False
+        self.expiry_told: bool = False
         self.input: AudioFormat = differences.input
         self.block: int = 0  # bytes of one sample of the input
-        self.buffered = 0  # bytes of audio sent and not committed
-        self.commits = 0  # commits of ours that are not confirmed
+        self.buffered: int = 0  # bytes of audio sent and not committed
+        self.commits: int = 0  # commits of ours that are not confirmed
         self.set_formats()
 
     def set_formats(self) -> None:
