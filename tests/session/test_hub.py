@@ -163,6 +163,33 @@ async def test_a_reader_that_is_cancelled_while_an_event_is_on_its_way_to_it_lea
     assert texts(await take(subscription, 3)) == ["a", "b", "c"]
 
 
+async def test_an_event_on_its_way_to_a_reader_that_is_cancelled_and_closed_at_once_is_for_the_next_one():
+    a_hub = hub()
+    subscription = a_hub.subscribe()
+    reader = asyncio.create_task(anext(subscription))
+    await asyncio.sleep(1)
+    say(a_hub, "a", "b")
+    reader.cancel()
+    await subscription.aclose()
+    later = asyncio.create_task(take(a_hub.subscribe(), 3))
+    say(a_hub, "c")
+    await asyncio.wait([reader])
+    assert texts(await later) == ["a", "b", "c"]
+
+
+async def test_an_event_on_its_way_to_a_reader_that_went_wakes_the_next_one_that_waits():
+    a_hub = hub()
+    subscription = a_hub.subscribe()
+    first = anext(subscription)
+    first.send(None)  # it waits
+    say(a_hub, "a")
+    await subscription.aclose()
+    later = asyncio.create_task(take(a_hub.subscribe(), 1))
+    await asyncio.sleep(1)
+    first.close()
+    assert texts(await later) == ["a"]
+
+
 async def test_what_a_cancelled_reader_leaves_counts_for_the_limits():
     a_hub = hub(received_bytes=2 * CONTROL_WEIGHT)
     subscription = a_hub.subscribe()

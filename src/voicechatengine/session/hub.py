@@ -33,6 +33,7 @@ class _Inbox:
 
     __slots__ = (
         "_dropped",
+        "_heir",
         "_hub",
         "_most_bytes",
         "_most_events",
@@ -52,6 +53,7 @@ class _Inbox:
         self._size = 0  # bytes that the queue's events count for
         self._dropped = (0, 0)  # events and bytes since the reader was last told
         self.loss: str = ""
+        self._heir: _Inbox | None = None  # the one that took over
 
     def put(self, event: ProviderEvent) -> None:
         """An event for a reader that does not wait for one."""
@@ -67,9 +69,13 @@ class _Inbox:
         return event
 
     def put_back(self, event: ProviderEvent) -> None:
-        """A reader got it, and was cancelled."""
+        """A reader got it, and was cancelled; if it has been closed meanwhile, it is for the next one."""
+        if self._heir is not None:
+            self._heir.put_back(event)
+            return
         self.queue.appendleft(event)
         self._size += _weight(event)
+        self._wake()
 
     def end(self) -> None:
         """No more events will come; those that are here stay readable."""
@@ -78,6 +84,7 @@ class _Inbox:
 
     def take_over(self, other: _Inbox) -> None:
         """Begins with what the other one's reader left."""
+        other._heir = self
         self.queue, other.queue = other.queue, deque()
         self._size, self._dropped, self.loss = other._size, other._dropped, other.loss
 
