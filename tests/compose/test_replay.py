@@ -39,6 +39,11 @@ from voicechatengine.messages import (
 from voicechatengine.session.grammar import Grammar
 
 HERE = Path(__file__).parent
+FILES = Path("/proc/self/fd")
+
+
+def is_open(path: Path) -> bool:
+    return any(os.path.realpath(each) == str(path) for each in FILES.iterdir())
 
 
 def recorded_events(path: Path) -> list[ProviderEvent]:
@@ -368,6 +373,31 @@ async def test_a_recording_cut_in_mid_session_ends_the_session(tmp_path):
         outcome = await asyncio.gather(replay.connect(), return_exceptions=True)
         assert outcome == [True] or "the recording ends before" in str(outcome)
         assert encoded([event async for event in events]) == encoded(recorded_events(path))
+
+
+async def test_damage_behind_a_session_is_told_by_the_connect_that_comes_to_it(tmp_path):
+    path = tmp_path / "a.jsonl"
+    provider = Recorded(MockProvider(), path)
+    events = await written_conversation(provider)
+    end = len(path.read_bytes().splitlines())
+    await written_conversation(provider)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join([*lines[:end], b"{}\n", *lines[end:]]))
+    replay = Replayed(path, speed=0)
+    assert encoded(await written_conversation(replay)) == encoded(events)
+    with pytest.raises(MessageError, match=f"damaged in line {end + 1}"):
+        await replay.connect()
+
+
+@pytest.mark.skipif(not FILES.is_dir(), reason="only Linux tells which files are open")
+async def test_at_its_end_a_recording_is_closed(tmp_path):
+    path = tmp_path / "a.jsonl"
+    await written_conversation(Recorded(MockProvider(), path))
+    replay = Replayed(path, speed=0)
+    await replay.connect()
+    assert is_open(path)
+    await replay.disconnect()
+    assert not is_open(path)
 
 
 @pytest.mark.parametrize("speed", [-1.0, float("inf"), float("nan")])

@@ -75,7 +75,7 @@ class Replayed:
         self._lines = read(path)
         self._opening: Call | None = None  # the connect and the disconnect of the session that is played
         self._closing: Call | None = None
-        self._upcoming: tuple[Session, Call] | None = None  # what is played next
+        self._upcoming: tuple[Session, Call] | MessageError | None = None  # what the next connect() comes to
         self._hub = Hub(self._session.provider)
         self._player: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[bool] | None = None
@@ -239,8 +239,7 @@ class Replayed:
         cause: ProviderError = ConnectionError("the replay was ended", fault="application")
         try:
             await self._play_session(ready)
-            # Read on at once: where nothing follows, the file is closed.
-            self._upcoming = self._upcoming or self._next_connect()
+            self._look_ahead()
             cause = ConnectionError("the recording ends before the session was open", cure="make a new one")
         except ProviderError as error:
             cause = error
@@ -258,6 +257,8 @@ class Replayed:
 
     async def _play_session(self, ready: asyncio.Future[bool]) -> None:
         coming = self._upcoming or self._next_connect()
+        if isinstance(coming, MessageError):
+            raise coming
         if coming is None:
             raise ConnectionError(
                 "the recording holds no further session", cure="make a new Replayed", fault="application"
@@ -333,6 +334,13 @@ class Replayed:
         Ended: _ended,
     }
     """What a line does to a session that is played; False ends it. Other lines are not about the session."""
+
+    def _look_ahead(self) -> None:
+        """Reads on at once: where nothing follows, the file is closed. Damage is told by the `connect()` that comes to it."""
+        try:
+            self._upcoming = self._upcoming or self._next_connect()
+        except MessageError as damage:
+            self._upcoming = damage
 
     def _next_connect(self) -> tuple[Session, Call] | None:
         session = self._session
