@@ -150,6 +150,12 @@ def test_of_a_first_delta_it_is_known_where_the_sound_of_the_next_is(order: str)
     assert parts == [spelling.before, found.between, b"AAAA", spelling.behind]
 
 
+def test_a_delta_with_much_beside_its_sound_is_not_learned():
+    frame = delta("more between", "AAAA", odd="x" * 2000).encode()
+    assert is_sound(frame)
+    assert series_of(frame, Reply("r1"), Item(), "i1") is None
+
+
 @pytest.mark.parametrize("order", ["no id", "id last", "not a delta first"])
 def test_where_the_event_id_is_not_at_the_beginning_nothing_is_known(order: str):
     assert series_of(delta(order).encode(), Reply("r1"), Item(), "i1") is None

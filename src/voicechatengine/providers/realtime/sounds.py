@@ -40,6 +40,7 @@ _AFTER_ID: Final = tuple(
     f'","type":"{kind.__struct_config__.tag}"'.encode() for kind in (AudioDelta, BetaAudioDelta)
 )
 _HEAD: Final = re.compile(rb'(\{(?:"type": ?"[\w.]+", ?)?"event_id": ?")[^"\\]*("[^\\]*?"delta": ?")')
+_LONGEST: Final = 1024  # bytes around the sound: what is learned of a service stays
 _NO_SOUND: Final = b"-"  # which no base64 is
 
 
@@ -85,6 +86,8 @@ def series_of(frame: bytes, reply: Reply, item: Item, item_id: str) -> Series | 
         return None
     begin = found.end()
     before, behind = frame[:begin], frame[frame.index(b'"', begin) :]
+    if len(before) + len(behind) > _LONGEST:
+        return None
     try:
         sound = decode_sound(before + _NO_SOUND + behind)
     except msgspec.DecodeError:
