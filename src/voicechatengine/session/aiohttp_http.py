@@ -11,6 +11,9 @@ from voicechatengine.errors import ConnectionError
 from voicechatengine.session.http import CUT, HttpAnswer, HttpRequest
 from voicechatengine.session.proxy import proxy_for
 from voicechatengine.session.refusal import invalid_url, unreachable
+from voicechatengine.session.room import keep_room
+
+keep_room()
 
 
 class AiohttpAnswer:
