@@ -50,7 +50,12 @@ def colour(name: str, floor: str | None) -> str:
     """Whose figure it is, at a glance."""
     if floor is None or name.startswith(OURS):
         return OWN
-    return FLOORS if name == floor or name.startswith("raw ") or name == "least" else OTHERS
+    return FLOORS if name == floor or is_bound(name) else OTHERS
+
+
+def is_bound(name: str) -> bool:
+    """Whether it shows what is possible, and is nobody's product."""
+    return name.startswith("raw ") or name == "least"
 
 
 def plain(title: str, table: Mapping[str, Any]) -> Panel:
@@ -122,7 +127,7 @@ def _bars(axes: Any, panel: Panel, marks: Mapping[str, str]) -> None:
         else:
             words(bar.label, end, place)
         for name, at in bar.marks.items():
-            shade = "black" if name.startswith("raw ") or name == "least" else OTHERS
+            shade = "black" if is_bound(name) else OTHERS
             axes.plot(at, place, marks[name], color=shade, markersize=4, label=name)
             if at > end:
                 words(f"{number(at)} x", at, place)
